@@ -1,0 +1,26 @@
+// <coir/base/spinlock.hpp>: guards a few instructions against other threads. Nothing may suspend under it.
+#pragma once
+
+#include <atomic>
+
+namespace coir::detail {
+
+/// Lockable. Unlocking is a plain store; a holder that the kernel has preempted is waited for with sched_yield.
+class spinlock {
+public:
+    void lock() noexcept {
+        if (locked_.exchange(true, std::memory_order_acquire)) lock_contended();
+    }
+    bool try_lock() noexcept { return !locked_.exchange(true, std::memory_order_acquire); }
+    void unlock() noexcept { locked_.store(false, std::memory_order_release); }
+
+    /// In the child of a fork the holder may be a thread that no longer exists.
+    void reset() noexcept { locked_.store(false, std::memory_order_relaxed); }
+
+private:
+    void lock_contended() noexcept;
+
+    std::atomic<bool> locked_{false};
+};
+
+}  // namespace coir::detail

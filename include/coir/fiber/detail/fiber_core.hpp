@@ -1,0 +1,157 @@
+// The control block of a fiber. Not for use outside coir.
+#pragma once
+
+#include <coir/base/intrusive_list.hpp>
+#include <coir/base/ref.hpp>
+#include <coir/fiber/stack.hpp>
+#include <coir/fiber/value.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace coir::detail {
+
+class thread_state;
+class waiter;
+class fiber_locals;
+struct stack_slot;
+
+/// What the language runtime keeps for a thread and each fiber needs for itself: libstdc++'s record of exceptions in
+/// flight (__cxa_eh_globals) and errno.
+struct language_state {
+    void* caught = nullptr;
+    unsigned int uncaught = 0;
+    int error_number = 0;
+};
+
+/// What a switch carries: a value, or an error to throw at the other side.
+struct message {
+    value sent;
+    std::exception_ptr error;
+
+    /// Throws the error, or gives the value.
+    value open() {
+        if (error) std::rethrow_exception(std::move(error));
+        return std::move(sent);
+    }
+};
+
+/// Only the thread that owns the fiber moves it from state to state; others may look.
+enum class fiber_state : std::uint8_t {
+    unstarted,  // made, never run, not on a run queue: accepts a switch
+    queued,     // on its hub's run queue: woken, yielding, or a task not yet started
+    running,    // the thread's current fiber
+    suspended,  // in switch_to or a generator's next or yield: accepts a switch
+    parked,     // blocked in a coir call; its hub will queue it
+    dead,
+};
+
+/// Something to be thrown into a fiber at its next suspension: a cancellation, a timeout. It lives in its sender and
+/// waits on the fiber's list until it is raised or withdrawn.
+struct interrupt : list_hook {
+    /// What is to be thrown. Called once, when it is handed to the fiber, after it has left the list.
+    virtual std::exception_ptr error() noexcept = 0;
+
+protected:
+    ~interrupt() = default;
+};
+
+struct registry_hook : list_hook {};
+
+/// The order of the members is the order of their use: the first cache line is all that a yield touches.
+class fiber_core : public registry_hook {
+public:
+    fiber_core(std::string_view name, std::size_t stack_size);
+    fiber_core(const fiber_core&) = delete;
+    fiber_core& operator=(const fiber_core&) = delete;
+
+    /// Runs the body to its end, on the fiber's own stack, and says what its parent gets. Lets nothing escape but
+    /// the forced unwinding of pthread_exit.
+    virtual message run() = 0;
+
+    /// Frees the object.
+    virtual void destroy() noexcept = 0;
+
+    /// A task: its end goes to who joins it, and its hub keeps it alive until then.
+    virtual bool is_task() const noexcept { return false; }
+    /// Asks a task to end. On the thread that owns it.
+    virtual void cancel_here() noexcept {}
+    /// Ends a task that never runs (again); `error` says why.
+    virtual void end_early(std::exception_ptr) noexcept {}
+
+    void add_ref() noexcept { refs.add(); }
+    void drop_ref() noexcept {
+        if (refs.drop()) release_last(this);
+    }
+
+    fiber_state state() const noexcept { return state_.load(std::memory_order_acquire); }
+    void set_state(fiber_state s) noexcept { state_.store(s, std::memory_order_release); }
+    bool is_started() const noexcept { return started.load(std::memory_order_relaxed); }
+    bool is_dead() const noexcept { return state() == fiber_state::dead; }
+    std::string name() const;
+    void rename(std::string_view name);
+
+    /// Whether an interrupt may be thrown now: not while it is shielded or unwinding.
+    bool is_interruptible(unsigned int uncaught_now) const noexcept {
+        return shields == 0 && uncaught_now <= entry_uncaught;
+    }
+
+    // --- the line that a switch touches
+    void* context = nullptr;  // an fcontext_t, while it does not run
+    language_state language;
+    fiber_core* next_ready = nullptr;  // on the run queue
+    ref_count refs;
+
+private:
+    std::atomic<fiber_state> state_{fiber_state::unstarted};
+
+public:
+    bool exiting = false;      // its last handle is gone: fiber_exit at each suspension
+    bool owns_itself = false;  // `refs` counts one for the fiber itself, until it is dead
+    std::uint8_t exits = 0;    // how often fiber_exit was thrown into it
+
+    // --- the line that an explicit switch or a park touches
+    std::atomic<thread_state*> owner{nullptr};  // set by the first run
+    stack_slot* stack = nullptr;                // while started and not dead
+    fiber_core* switched_to = nullptr;          // while suspended in switch_to: into whom
+    fiber_core* switcher = nullptr;             // who is suspended in a switch_to into this one
+    intrusive_list<interrupt> interrupts;       // pending, oldest first
+    waiter* waiting = nullptr;                  // while parked
+    std::uint16_t shields = 0;                  // open coir::shield scopes
+    std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
+    std::atomic<bool> started{false};
+    bool is_main = false;
+    bool is_loop = false;
+    bool cancel_in_flight = false;  // its wait has ended with a cancellation that it has not seen yet
+
+    // --- rarely touched
+    fiber_core* parent = nullptr;  // counted; null stands for the owner's main fiber
+    std::uint32_t stack_size;
+    fiber_locals* locals = nullptr;
+    fiber_core* next_buried = nullptr;  // in its owner's graveyard
+    std::uint64_t id;
+    std::unique_ptr<char[]> given_name;
+
+    /// Room for the fiber handle that fiber::current() refers to. It is not counted: a frame that held a counted
+    /// handle of its own fiber would keep that fiber alive for ever.
+    alignas(void*) std::byte own_handle[sizeof(void*)];
+
+protected:
+    ~fiber_core();
+
+private:
+    static void release_last(fiber_core* core) noexcept;
+};
+
+/// The running fiber of this thread; made at first use.
+fiber_core& current_fiber() noexcept;
+
+/// Throws fiber_error unless min_stack_size <= size <= max_stack_size.
+void check_stack_size(std::size_t size, std::string_view name);
+
+}  // namespace coir::detail

@@ -1,0 +1,119 @@
+// The one wait: of a fiber or a plain thread, on one queue, until one of four things ends it.
+// Not for use outside coir.
+//
+// Each primitive has a spinlock and, under it, one or more wait_queues. Whoever takes a node off its queue, under that
+// lock, has decided how the wait ends: a waker, who then calls notify() after unlocking, or the waiter's own hub, for
+// a time limit or an interrupt. So a wake is never lost to a waiter that gave up, nor a limit to a waiter that was
+// woken, and a late one of either finds nothing to take.
+#pragma once
+
+#include <coir/base/deadline.hpp>
+#include <coir/base/intrusive_list.hpp>
+#include <coir/base/spinlock.hpp>
+#include <coir/hub/detail/timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <string>
+
+namespace coir::detail {
+
+class hub_core;
+class fiber_core;
+class thread_state;
+
+enum class wake_reason : std::uint8_t { ready, timed_out, closed, interrupted };
+
+/// For whoever asks what a fiber is waiting for: "mutex 0x7f..", "readable fd 7".
+struct wait_info {
+    const char* what;
+    const void* object = nullptr;
+    int fd = -1;
+    const fiber_core* fiber = nullptr;  // whose name says more than an address
+
+    std::string describe() const;
+};
+
+/// Stands on a wait_queue.
+class wait_node : public list_hook {
+public:
+    /// Called once by whoever took the node off its queue. Any thread.
+    virtual void notify(wake_reason reason) noexcept = 0;
+
+protected:
+    ~wait_node() = default;
+};
+
+/// First come, first served. Guarded by the lock of the primitive that it is part of.
+using wait_queue = intrusive_list<wait_node>;
+
+/// Something sent to a hub from another thread.
+struct remote_item {
+    /// On the hub's thread, on the loop's stack.
+    virtual void run_on_hub(hub_core& hub) noexcept = 0;
+    /// The hub has ended before it came to it.
+    virtual void drop() noexcept {}
+
+    remote_item* next_remote = nullptr;
+
+protected:
+    ~remote_item() = default;
+};
+
+/// One wait. Lives on the stack of who waits; `slot` is for the primitive: what is handed over, say.
+class waiter final : public wait_node, private remote_item {
+public:
+    explicit waiter(wait_info info, void* slot_ = nullptr) noexcept : slot(slot_), info_(info) {}
+
+    /// Enters the queue, unlocks, and waits: parks the current fiber on its hub, or blocks a thread that has none.
+    /// Throws, not having waited or having left the queue, what interrupts the fiber: cancelled, timed_out of a
+    /// scope, fiber_exit, deadlock; and fiber_error in a function posted to a hub. The lock is not held afterwards.
+    wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never());
+
+    /// Waits for nothing but the limit or an interrupt.
+    wake_reason sleep(deadline limit);
+
+    void notify(wake_reason reason) noexcept override;
+
+    /// Takes it off its queue; false when a waker was first. On the waiter's own thread.
+    bool abandon() noexcept;
+    /// In the child of a fork, where no other thread can hold the lock.
+    void abandon_after_fork() noexcept;
+    void interrupt_with(std::exception_ptr error) noexcept;
+
+    const wait_info& info() const noexcept { return info_; }
+
+    void* const slot;
+
+private:
+    struct limit_timer final : timer {
+        void expire() noexcept override;
+        waiter* owner = nullptr;
+    };
+
+    wake_reason park(hub_core& hub, deadline limit);
+    wake_reason block_thread(deadline limit);
+    void run_on_hub(hub_core& hub) noexcept override;
+
+    wait_info info_;
+    spinlock* lock_ = nullptr;  // of the queue it is on
+    hub_core* home_ = nullptr;
+    fiber_core* fiber_ = nullptr;                       // null for a plain thread, which has:
+    std::atomic<std::uint32_t>* thread_word_ = nullptr;  // 0 while it waits
+    std::exception_ptr error_;
+    wake_reason reason_ = wake_reason::ready;
+    limit_timer timer_;
+};
+
+/// Throws what is pending for the current fiber, if it may be interrupted now. Every suspension starts with it.
+void throw_if_interrupted();
+
+/// Takes all of a queue, and wakes them after the lock has been released.
+void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason = wake_reason::ready) noexcept;
+
+/// Wakes the first of a queue after the lock has been released. False, and still locked, if there is none.
+bool notify_one(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason = wake_reason::ready) noexcept;
+
+}  // namespace coir::detail

@@ -1,0 +1,118 @@
+// A task without its result's type. Not for use outside coir.
+#pragma once
+
+#include <coir/base/error.hpp>
+#include <coir/fiber/detail/fiber_core.hpp>
+#include <coir/task/detail/completion.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace coir::detail {
+
+/// A fiber whose end somebody may wait for. Its hub holds a reference until it is dead.
+class task_core : public fiber_core {
+public:
+    using fiber_core::fiber_core;
+
+    message run() final;
+    bool is_task() const noexcept final { return true; }
+    void end_early(std::exception_ptr error) noexcept final;
+    void cancel_here() noexcept final;
+
+    /// Any thread.
+    void cancel() noexcept;
+    bool is_done() const noexcept { return done_.is_done(); }
+    /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
+    bool join(deadline limit);
+    /// Requires is_done(). Throws its error, or task_cancelled.
+    void rethrow();
+
+    completion& done() noexcept { return done_; }
+    /// Requires is_done().
+    bool has_failed() const noexcept { return error_ != nullptr; }
+    bool was_cancelled() const noexcept { return was_cancelled_; }
+    std::exception_ptr error() const noexcept { return error_; }
+    /// The lower, the earlier it failed.
+    std::uint64_t failure_order() const noexcept { return failure_order_; }
+    void observe() noexcept { observed_.store(true, std::memory_order_relaxed); }
+
+protected:
+    ~task_core();
+    /// Calls the function and keeps its result; then destroys the function.
+    virtual void invoke() = 0;
+    virtual void drop_function() noexcept = 0;
+    virtual void drop_result() noexcept = 0;
+
+private:
+    struct cancel_request final : interrupt {
+        explicit cancel_request(task_core& t) noexcept : task(t) {}
+        std::exception_ptr error() noexcept override;
+        task_core& task;
+    };
+
+    void end_with(std::exception_ptr error) noexcept;
+    void report_if_unseen() noexcept;
+
+    completion done_;
+    std::exception_ptr error_;
+    std::uint64_t failure_order_ = 0;
+    bool was_cancelled_ = false;
+    std::atomic<bool> observed_{false};
+    cancel_request cancel_request_{*this};
+};
+
+/// Puts a new task on the current hub's run queue. The caller gets the second reference.
+void launch(task_core& task);
+
+template <class R>
+using kept = std::conditional_t<std::is_void_v<R>, std::monostate,
+                                std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
+
+template <class R>
+class task_result : public task_core {
+public:
+    using task_core::task_core;
+    std::optional<kept<R>> result;
+
+protected:
+    void drop_result() noexcept override { result.reset(); }
+};
+
+template <class R, class Function, class... Args>
+class task_state final : public task_result<R> {
+public:
+    template <class F, class... A>
+    task_state(std::string_view task_name, std::size_t size, F&& function, A&&... args)
+        : task_result<R>(task_name, size),
+          call_(std::in_place, std::forward<F>(function), std::forward<A>(args)...) {}
+
+    void destroy() noexcept override { delete this; }
+
+protected:
+    void invoke() override {
+        if constexpr (std::is_void_v<R>) {
+            std::apply(invoke_function, std::move(*call_));
+            this->result.emplace();
+        } else if constexpr (std::is_reference_v<R>) {
+            this->result.emplace(&std::apply(invoke_function, std::move(*call_)));
+        } else {
+            this->result.emplace(std::apply(invoke_function, std::move(*call_)));
+        }
+    }
+    void drop_function() noexcept override { call_.reset(); }
+
+private:
+    static constexpr auto invoke_function = []<class... T>(T&&... t) -> R { return std::invoke(std::forward<T>(t)...); };
+
+    std::optional<std::tuple<Function, Args...>> call_;
+};
+
+}  // namespace coir::detail

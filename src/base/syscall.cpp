@@ -1,0 +1,7 @@
+#include "base/syscall.hpp"
+
+namespace coir::detail {
+
+constinit system_calls sys;
+
+}  // namespace coir::detail

@@ -1,0 +1,231 @@
+#include <coir/fiber/fiber.hpp>
+
+#include "fiber/lifecycle.hpp"
+#include "fiber/switch.hpp"
+
+#include <cxxabi.h>
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace coir {
+
+namespace detail {
+
+namespace {
+
+/// A fiber that is switched to by hand. Its callable is destroyed on its own stack, when it has ended.
+class explicit_fiber final : public fiber_core {
+public:
+    explicit_fiber(const fiber_options& options, unique_function<value(value)> body)
+        : fiber_core(options.name, options.stack_size), body_(std::move(body)) {}
+
+    message run() override {
+        message words = call();
+        body_.reset();
+        return words;
+    }
+    void destroy() noexcept override { delete this; }
+
+private:
+    message call() {
+        thread_state& thread = this_thread();
+        message first = std::move(*thread.mail);
+        try {
+            arrived(thread, false);
+            return {body_(std::move(first.sent)), nullptr};
+        } catch (abi::__forced_unwind&) {
+            throw;
+        } catch (const fiber_exit& exit) {
+            return {value(exit), nullptr};
+        } catch (...) {
+            return {{}, std::current_exception()};
+        }
+    }
+
+    unique_function<value(value)> body_;
+};
+
+bool is_fiber_exit(const std::exception_ptr& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (const fiber_exit&) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
+const char* state_words(const fiber_core& fiber) noexcept {
+    switch (fiber.state()) {
+        case fiber_state::parked: return "is parked on its hub, blocked in a coir call: wake what it waits for instead";
+        case fiber_state::queued: return "is queued to run on its hub: it runs as soon as the others yield";
+        case fiber_state::unstarted: return "is a task that has not started: its hub starts it";
+        default: return "cannot be switched to";
+    }
+}
+
+[[noreturn]] void throw_wrong_thread(const fiber_core& fiber) {
+    throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread; a fiber stays on the thread that first ran "
+                                  "it: post a function to that thread's hub instead",
+                                  fiber.name()));
+}
+
+/// The fiber that a switch to `wanted` really goes to. Checks everything before anything changes.
+fiber_core& resolve_target(thread_state& thread, fiber_core* wanted) {
+    if (!wanted) throw fiber_error("switching to an empty fiber handle: assign a fiber to it first");
+    if (thread.current->is_loop) {
+        throw fiber_error("a function posted to a hub may not switch fibers: spawn a task from it");
+    }
+    thread_state* owner = wanted->owner.load(std::memory_order_acquire);
+    if (owner && owner != &thread) throw_wrong_thread(*wanted);
+    fiber_core& target = wanted->is_dead() ? live_ancestor(thread, *wanted) : *wanted;
+    if (&target != thread.current && !accepts_switch(target)) {
+        throw fiber_error(fmt::format("fiber \"{}\" {}", target.name(), state_words(target)));
+    }
+    return target;
+}
+
+void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* parent) {
+    if (!self || !parent) throw fiber_error("set_parent with an empty fiber handle");
+    if (self->is_main) throw fiber_error("the main fiber of a thread has no parent");
+    const thread_state* owner = self->owner;
+    if (owner && owner != &thread) throw_wrong_thread(*self);
+    owner = parent->owner;
+    if (owner && owner != &thread) throw_wrong_thread(*parent);
+    for (const fiber_core* at = parent; at; at = at->parent) {
+        if (at == self) {
+            throw fiber_error(fmt::format("fiber \"{}\" cannot be the parent of \"{}\": it descends from it",
+                                          parent->name(), self->name()));
+        }
+    }
+}
+
+}  // namespace
+
+void check_stack_size(std::size_t size, std::string_view name) {
+    if (size >= min_stack_size && size <= max_stack_size) return;
+    throw fiber_error(fmt::format("fiber \"{}\": a stack of {} bytes; it must have from {} bytes to {} bytes", name, size,
+                                  min_stack_size, max_stack_size));
+}
+
+fiber_core::fiber_core(std::string_view name, std::size_t size) {
+    thread_state* thread = this_thread_state;  // null for the first main fiber of a thread
+    constexpr std::size_t page = 4096;
+    stack_size = static_cast<std::uint32_t>((size + page - 1) / page * page);
+    id = thread ? (thread->number << 40) + ++thread->fibers_made : 0;
+    if (!name.empty()) rename(name);
+    static_assert(sizeof(fiber) == sizeof own_handle);
+    new (own_handle) fiber(ref<fiber_core>::adopt(this));
+}
+
+fiber_core::~fiber_core() = default;
+
+void fiber_core::rename(std::string_view name) {
+    given_name = std::make_unique<char[]>(name.size() + 1);
+    std::memcpy(given_name.get(), name.data(), name.size());
+}
+
+std::string fiber_core::name() const {
+    if (given_name) return given_name.get();
+    const std::uint64_t thread = id >> 40;
+    const std::uint64_t number = id & ((std::uint64_t{1} << 40) - 1);
+    return thread ? fmt::format("fiber-{}.{}", thread, number) : fmt::format("fiber-{}", number);
+}
+
+void fiber_core::release_last(fiber_core* core) noexcept {
+    while (core) {
+        if (core->is_started() && !core->is_dead()) {
+            core->refs.set(1);
+            thread_state* owner = core->owner;
+            if (owner == this_thread_state && !owner->current->is_loop) {
+                lay_to_rest(*owner, *core);
+            } else {
+                owner->bury(*core);
+            }
+            return;
+        }
+        fiber_core* parent = std::exchange(core->parent, nullptr);
+        core->destroy();
+        core = parent && parent->refs.drop() ? parent : nullptr;
+    }
+}
+
+}  // namespace detail
+
+using detail::fiber_core;
+using detail::this_thread;
+using detail::thread_state;
+
+detail::ref<fiber_core> fiber::make(const fiber_options& options, body_function body) {
+    if (!body) throw fiber_error(fmt::format("fiber \"{}\": the body is a null callable", options.name));
+    detail::check_stack_size(options.stack_size, options.name);
+    thread_state& thread = this_thread();
+    if (thread.graveyard && !thread.sched) empty_graveyard(thread);
+    fiber_core* parent = thread.current->is_loop ? thread.main : thread.current;
+    auto made = detail::ref<fiber_core>::adopt(new detail::explicit_fiber(options, std::move(body)));
+    parent->add_ref();
+    made->parent = parent;
+    return made;
+}
+
+const fiber& fiber::current() {
+    return *std::launder(reinterpret_cast<const fiber*>(this_thread().current->own_handle));
+}
+
+value fiber::switch_to(value sent) const {
+    thread_state& thread = this_thread();
+    fiber_core& target = detail::resolve_target(thread, core());
+    if (&target == thread.current) return sent;
+    exit_if_orphaned(thread);
+    if (target.state() == detail::fiber_state::unstarted) start(thread, target);
+    return exchange(thread, target, {std::move(sent), nullptr}, detail::switch_kind::call);
+}
+
+value fiber::throw_in(std::exception_ptr error) const {
+    if (!error) throw fiber_error("throw_in of a null exception_ptr");
+    thread_state& thread = this_thread();
+    fiber_core& target = detail::resolve_target(thread, core());
+    detail::message mail{{}, error};
+    // An exit does not hurt whom it is only handed on to.
+    const bool handed_on = &target != core() || target.state() == detail::fiber_state::unstarted;
+    if (handed_on && detail::is_fiber_exit(error)) mail = {value(fiber_exit{}), nullptr};
+    if (&target == thread.current) return mail.open();
+    exit_if_orphaned(thread);
+    if (target.state() == detail::fiber_state::unstarted) return finish_unstarted(thread, target, std::move(mail));
+    return exchange(thread, target, std::move(mail), detail::switch_kind::call);
+}
+
+fiber fiber::parent() const {
+    fiber_core* self = core();
+    if (!self || self->is_main) return {};
+    if (self->parent) return fiber(detail::ref<fiber_core>(self->parent));
+    thread_state* owner = self->owner;
+    if (owner != &this_thread()) return {};
+    return fiber(detail::ref<fiber_core>(static_cast<fiber_core*>(owner->main)));
+}
+
+void fiber::set_parent(const fiber& parent) const {
+    detail::check_new_parent(this_thread(), core(), parent.core());
+    parent.core()->add_ref();
+    fiber_core* former = std::exchange(core()->parent, parent.core());
+    if (former) former->drop_ref();
+}
+
+bool fiber::started() const noexcept { return core_ && core_->is_started(); }
+
+bool fiber::dead() const noexcept { return core_ && core_->is_dead(); }
+
+std::string fiber::name() const { return core_ ? core_->name() : std::string(); }
+
+trace_callback fiber::set_trace(trace_callback callback) {
+    std::unique_ptr<trace_callback> next;
+    if (callback) next = std::make_unique<trace_callback>(std::move(callback));
+    std::swap(next, this_thread().trace);
+    return next ? std::move(*next) : trace_callback();
+}
+
+}  // namespace coir

@@ -1,0 +1,67 @@
+#include <coir/fiber/detail/generator_core.hpp>
+
+#include "fiber/lifecycle.hpp"
+
+#include <coir/base/error.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+/// For one step, the consumer is the body's parent. It is suspended meanwhile, so it need not be counted.
+class step {
+public:
+    step(fiber_core& body, fiber_core*& consumer_slot, fiber_core& consumer) noexcept
+        : body_(body), slot_(consumer_slot), former_parent_(std::exchange(body.parent, &consumer)) {
+        slot_ = &consumer;
+    }
+    ~step() {
+        body_.parent = former_parent_;
+        slot_ = nullptr;
+    }
+
+private:
+    fiber_core& body_;
+    fiber_core*& slot_;
+    fiber_core* former_parent_;
+};
+
+}  // namespace
+
+fiber generator_core::wrap(unique_function<void()> body) {
+    if (!body) throw fiber_error("a generator with a null body");
+    return fiber([body = std::move(body)]() mutable { body(); });
+}
+
+bool generator_core::resume() {
+    thread_state& thread = this_thread();
+    fiber_core& body = *fiber_.core();
+    if (body.is_dead()) return false;
+    thread_state* owner = body.owner;
+    if (consumer_ || (owner && owner != &thread) || !accepts_switch(body) || thread.current->is_loop) {
+        throw fiber_error(fmt::format("generator \"{}\" is asked for its next element while another fiber waits for "
+                                      "one, from inside its own body, from another thread or from a posted function",
+                                      body.name()));
+    }
+    exit_if_orphaned(thread);
+    if (body.state() == fiber_state::unstarted) start(thread, body);
+    const step one(body, consumer_, *thread.current);
+    exchange(thread, body, {}, switch_kind::call);
+    return !body.is_dead();
+}
+
+void generator_core::yield() {
+    thread_state& thread = this_thread();
+    exit_if_orphaned(thread);
+    if (!consumer_ || !accepts_switch(*consumer_)) {
+        throw fiber_error(fmt::format("generator \"{}\" yields, but nobody waits for an element", fiber_.core()->name()));
+    }
+    exchange(thread, *consumer_, {}, switch_kind::yield);
+    exit_if_orphaned(thread);
+}
+
+}  // namespace coir::detail

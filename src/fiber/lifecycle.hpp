@@ -1,0 +1,42 @@
+// How fibers end: who gets their last words, and how one is unwound that nobody holds any more.
+#pragma once
+
+#include "fiber/thread_state.hpp"
+
+namespace coir::detail {
+
+/// The nearest live ancestor; skips, and unhooks, dead ones. A main fiber has none, and is its own.
+fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept;
+
+/// Whether `fiber` can be switched to now: suspended, or an unstarted one that is not a task.
+bool accepts_switch(const fiber_core& fiber) noexcept;
+
+/// Claims a fiber for this thread and prepares its first run. Throws fiber_error when another thread was first, or
+/// as prepare_start does; the fiber is then unstarted as before.
+void start(thread_state& thread, fiber_core& fiber);
+
+/// Switches to a fiber that accepts it, and returns what comes back. While the current fiber is away it counts as
+/// having called `target`, unless it only yields to it.
+enum class switch_kind { call, yield };
+value exchange(thread_state& thread, fiber_core& target, message mail, switch_kind kind);
+
+/// Ends the current fiber: its parent, or who takes the parent's place, gets `words`.
+[[noreturn]] void finish_current(thread_state& thread, message words) noexcept;
+
+/// Ends a fiber that has never run: its parent gets `words`, and the caller what is sent to it.
+value finish_unstarted(thread_state& thread, fiber_core& fiber, message words);
+
+/// Throws fiber_exit into the current fiber if its last handle is gone, but not while it unwinds. One that has
+/// ignored a hundred of them is reported, and never runs again.
+void exit_if_orphaned(thread_state& thread);
+
+/// On the owner's thread: the last handle of a live fiber is gone.
+void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept;
+
+/// Unwinds what other threads have dropped. Not on a loop's stack.
+void empty_graveyard(thread_state& thread) noexcept;
+
+/// Unwinds all suspended fibers of a thread that is about to end.
+void unwind_suspended(thread_state& thread) noexcept;
+
+}  // namespace coir::detail

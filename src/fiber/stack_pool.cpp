@@ -1,0 +1,157 @@
+#include "fiber/stack_pool.hpp"
+
+#include "base/syscall.hpp"
+
+#include <coir/base/error.hpp>
+#include <coir/fiber/stack.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t guard_size = page;
+constexpr int madv_guard_install = 102;  // Linux 6.13; not in the headers of older distributions
+
+std::atomic<bool> guard_install_works{true};
+
+[[noreturn]] void throw_no_stack(const char* step, std::size_t size) {
+    const int error = errno;
+    std::string hint = "the machine is out of memory or address space";
+    if (error == ENOMEM) hint += ", or the process has reached vm.max_map_count mappings: raise that sysctl";
+    throw fiber_error(fmt::format("no stack of {} KiB for a new fiber: {}: {} ({}); or use fewer fibers", size / 1024,
+                                  step, std::strerror(error), hint));
+}
+
+/// False, with errno, where the guard cannot be had.
+bool install_guard(char* at) noexcept {
+    if (guard_install_works.load(std::memory_order_relaxed)) {
+        if (sys.madvise(at, guard_size, madv_guard_install) == 0) return true;
+        // EINVAL: an older kernel, or locked memory (mlockall), where guard markers are refused.
+        if (errno != EINVAL) return false;
+        guard_install_works.store(false, std::memory_order_relaxed);
+    }
+    return sys.mprotect(at, guard_size, PROT_NONE) == 0;
+}
+
+/// Many small mappings cost more than one large, but a slab of large stacks should not reserve half the world.
+std::size_t stacks_per_slab(std::size_t pitch, std::size_t have) noexcept {
+    constexpr std::size_t most_bytes = std::size_t{1} << 30;
+    return std::clamp<std::size_t>(std::max<std::size_t>(have, 16), 1, std::max<std::size_t>(1, most_bytes / pitch));
+}
+
+}  // namespace
+
+stack_slot& stack_pool::acquire(std::size_t size) {
+    size_class& c = recent_ && recent_->size == size ? *recent_ : class_of(size);
+    if (!c.free) add_slab(c);
+    stack_slot& stack = *c.free;
+    // The guard is installed when the stack is first used: a slab costs nothing before.
+    if (!stack.is_guarded) {
+        if (!install_guard(stack.low - guard_size)) throw_no_stack("guard page", size);
+        stack.is_guarded = true;
+    }
+    c.free = stack.next_free;
+    c.idle_count = std::min(c.idle_count, --c.free_count);
+    ++in_use_;
+    warm_idle_ -= stack.is_warm;
+    stack.is_warm = true;
+    prepare_stack(stack.sanitizer, stack.low, stack.size);
+    return stack;
+}
+
+void stack_pool::release(stack_slot& stack) noexcept {
+    retire_stack(stack.low, stack.size);
+    size_class& c = recent_ && recent_->size == stack.size ? *recent_ : class_of(stack.size);
+    stack.next_free = c.free;
+    c.free = &stack;
+    ++c.free_count;
+    --in_use_;
+    ++warm_idle_;
+}
+
+bool stack_pool::trim() noexcept {
+    for (auto& c : classes_) {
+        std::size_t position = c->free_count;
+        for (stack_slot* s = c->free; s; s = s->next_free, --position) {
+            if (!s->is_warm || position > c->idle_count) continue;
+            sys.madvise(s->low, s->size, MADV_DONTNEED);
+            s->is_warm = false;
+            --warm_idle_;
+        }
+        c->idle_count = c->free_count;
+    }
+    return warm_idle_ != 0;
+}
+
+void stack_pool::clear() noexcept {
+    for (auto& c : classes_) {
+        for (slab& s : c->slabs) {
+            std::size_t free = 0;
+            for (stack_slot* f = c->free; f; f = f->next_free) {
+                free += f >= s.slots.get() && f < s.slots.get() + s.count;
+            }
+            if (free == s.count) {
+                unmap(s);
+            } else {
+                s.slots.release();  // the frames that live there still refer to their slot
+            }
+        }
+    }
+    classes_.clear();
+    recent_ = nullptr;
+    in_use_ = warm_idle_ = 0;
+}
+
+void stack_pool::unmap(slab& s) noexcept {
+    for (std::size_t i = 0; i < s.count; ++i) forget_stack(s.slots[i].sanitizer);
+#ifdef COIR_ASAN
+    __asan_unpoison_memory_region(s.base, s.bytes);
+#endif
+    sys.munmap(s.base, s.bytes);
+}
+
+stack_pool::size_class& stack_pool::class_of(std::size_t size) {
+    for (auto& c : classes_) {
+        if (c->size == size) return *(recent_ = c.get());
+    }
+    classes_.push_back(std::make_unique<size_class>());
+    recent_ = classes_.back().get();
+    recent_->size = size;
+    return *recent_;
+}
+
+void stack_pool::add_slab(size_class& c) {
+    std::size_t have = 0;
+    for (const slab& s : c.slabs) have += s.count;
+    const std::size_t pitch = c.size + guard_size;
+    slab s;
+    s.count = stacks_per_slab(pitch, have);
+    s.bytes = s.count * pitch;
+    s.slots = std::make_unique<stack_slot[]>(s.count);
+    c.slabs.reserve(c.slabs.size() + 1);
+    void* memory = sys.mmap(nullptr, s.bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) throw_no_stack("mmap", c.size);
+    s.base = static_cast<char*>(memory);
+    sys.madvise(s.base, s.bytes, MADV_NOHUGEPAGE);
+    for (std::size_t i = s.count; i-- > 0;) {
+        stack_slot& slot = s.slots[i];
+        slot.low = s.base + i * pitch + guard_size;
+        slot.size = c.size;
+        slot.color = static_cast<std::uint32_t>(i % 16);
+        slot.next_free = std::exchange(c.free, &slot);
+    }
+    c.free_count += s.count;
+    c.slabs.push_back(std::move(s));
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,78 @@
+// The stacks of one thread: carved out of slabs, guarded, reused warm first.
+#pragma once
+
+#include "fiber/sanitizer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace coir::detail {
+
+/// One stack: [low, low + size) is usable, the guard page lies below.
+struct stack_slot {
+    char* low = nullptr;
+    std::size_t size = 0;
+    std::uint32_t color = 0;
+    bool is_guarded = false;  // from its first use on
+    bool is_warm = false;     // used since its pages were last given back
+    stack_slot* next_free = nullptr;
+    [[no_unique_address]] sanitizer_state sanitizer;
+
+    /// Where the first frame starts. Tops at equal offsets would share their cache sets, so they are spread over
+    /// sixteen offsets, all within the top page.
+    char* top() const noexcept { return low + size - std::size_t{color} * 64; }
+};
+
+/// Not for other threads than its own.
+///
+/// A slab is one mapping of many stacks. Where the kernel has MADV_GUARD_INSTALL (6.13) guards take no mapping of
+/// their own and a million stacks fit under the default vm.max_map_count; elsewhere a guard is an mprotect, which
+/// costs two mappings a stack. Where neither can be had, acquire throws: there is no unguarded stack.
+class stack_pool {
+public:
+    stack_pool() noexcept = default;
+    stack_pool(const stack_pool&) = delete;
+    ~stack_pool() { clear(); }
+
+    /// Throws fiber_error when the memory or the guard cannot be had.
+    stack_slot& acquire(std::size_t size);
+    void release(stack_slot& stack) noexcept;
+
+    /// Gives back the pages of the stacks that have lain idle since the last call. True if warm idle ones are left.
+    bool trim() noexcept;
+
+    /// Unmaps the slabs of which no stack is in use. The others stay mapped for ever: they have live frames.
+    void clear() noexcept;
+
+    std::size_t in_use() const noexcept { return in_use_; }
+    /// Free stacks that still hold pages.
+    std::size_t warm_idle() const noexcept { return warm_idle_; }
+
+private:
+    struct slab {
+        char* base;
+        std::size_t bytes;
+        std::unique_ptr<stack_slot[]> slots;
+        std::size_t count;
+    };
+    struct size_class {
+        std::size_t size = 0;
+        stack_slot* free = nullptr;  // last in, first out: warm ones first
+        std::size_t free_count = 0;
+        std::size_t idle_count = 0;  // the least of free_count since the last trim
+        std::vector<slab> slabs;
+    };
+
+    size_class& class_of(std::size_t size);
+    void add_slab(size_class& c);
+    static void unmap(slab& s) noexcept;
+
+    std::vector<std::unique_ptr<size_class>> classes_;
+    size_class* recent_ = nullptr;
+    std::size_t in_use_ = 0;
+    std::size_t warm_idle_ = 0;
+};
+
+}  // namespace coir::detail

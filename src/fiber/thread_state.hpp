@@ -1,0 +1,96 @@
+// What the fiber floor keeps for a thread.
+#pragma once
+
+#include "fiber/stack_pool.hpp"
+
+#include <coir/base/spinlock.hpp>
+#include <coir/fiber/detail/fiber_core.hpp>
+#include <coir/fiber/fiber.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace coir::detail {
+
+/// What the fiber floor needs of the one above it: a thread's hub, once it has one.
+class scheduler {
+public:
+    /// Whom to switch to when the current fiber cannot go on and nobody else is due. Taken off the run queue.
+    virtual fiber_core& next_to_run() noexcept = 0;
+    /// A parked fiber has to be thrown out of its wait.
+    virtual void interrupt_wait(fiber_core& parked) noexcept = 0;
+    /// Something lies in the thread's graveyard. Any thread, under the graveyard's lock.
+    virtual void graveyard_filled() noexcept = 0;
+    virtual void report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept = 0;
+    /// The thread is about to end: ends its fibers, as far as they let it. May be called again.
+    virtual void end_fibers() noexcept = 0;
+    /// No fiber is left. The scheduler is gone afterwards.
+    virtual void retire() noexcept = 0;
+
+protected:
+    ~scheduler() = default;
+};
+
+/// The main fiber of a thread: runs on the thread's own stack.
+class main_fiber final : public fiber_core {
+public:
+    main_fiber() : fiber_core("main", max_stack_size) { is_main = true; }
+    message run() override { return {}; }
+    void destroy() noexcept override { delete this; }
+};
+
+/// Where libstdc++ keeps the exceptions in flight of a thread: the first two members of its __cxa_eh_globals.
+struct exception_globals {
+    void* caught;
+    unsigned int uncaught;
+};
+
+/// Thread states are never freed: a thread that ends leaves its own to a later one. So a fiber's owner may be looked
+/// at from any thread at any time.
+class thread_state {
+public:
+    fiber_core* current = nullptr;
+    fiber_core* previous = nullptr;  // whom `current` was switched to from
+    fiber_core* corpse = nullptr;    // one that has ended and left its stack: see arrived()
+    message* mail = nullptr;         // what the fiber that is being switched to will find
+    exception_globals* exceptions = nullptr;
+    int* error_number = nullptr;
+    std::unique_ptr<trace_callback> trace;
+
+    main_fiber* main = nullptr;
+    stack_slot main_stack;
+    message last_words;  // room for the mail of one that has ended
+    stack_pool stacks;
+    intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start
+    scheduler* sched = nullptr;
+    std::uint64_t number = 0;
+    std::uint64_t fibers_made = 0;
+
+    /// Fibers whose last handle was dropped on another thread. The lock also guards `sched` against other threads.
+    spinlock graveyard_lock;
+    fiber_core* graveyard = nullptr;
+    bool is_alive = false;  // a thread has it; guarded by the lock
+    thread_state* next_idle = nullptr;
+
+    /// Takes a fiber whose last handle is gone and that must be unwound by this thread. Any thread.
+    void bury(fiber_core& fiber) noexcept;
+    void report(std::string_view fiber_name, std::exception_ptr error) noexcept;
+};
+
+extern constinit thread_local thread_state* this_thread_state;
+
+thread_state& make_thread_state();
+
+inline thread_state& this_thread() {
+    if (!this_thread_state) [[unlikely]] return make_thread_state();
+    return *this_thread_state;
+}
+
+/// Writes `coir: error in fiber "name": what` to stderr: where nobody else handles it.
+void print_unhandled(std::string_view fiber_name, const std::exception_ptr& error) noexcept;
+
+/// The text of an exception of any type.
+std::string describe(const std::exception_ptr& error);
+
+}  // namespace coir::detail

@@ -1,0 +1,189 @@
+#include "hub/hub_core.hpp"
+
+#include "fiber/lifecycle.hpp"
+#include "fiber/switch.hpp"
+#include "hub/foreign_watch.hpp"
+
+#include <coir/base/error.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr int first_round = 64;
+constexpr int io_operations_per_turn = 128;
+
+struct posted_function final : remote_item {
+    explicit posted_function(unique_function<void()> f) : function(std::move(f)) {}
+
+    void run_on_hub(hub_core& hub) noexcept override {
+        const std::unique_ptr<posted_function> self(this);
+        try {
+            function();
+        } catch (...) {
+            hub.report_unhandled("a posted function", std::current_exception());
+        }
+    }
+    void drop() noexcept override { delete this; }
+
+    unique_function<void()> function;
+};
+
+/// Whom a call of `fiber` has led to: itself, or the one at the end of the chain of calls that it waits for.
+fiber_core& end_of_calls(fiber_core& fiber) noexcept {
+    fiber_core* at = &fiber;
+    while (at->state() == fiber_state::suspended && at->switched_to) at = at->switched_to;
+    return *at;
+}
+
+bool is_parked_interruptibly(const fiber_core& fiber) noexcept {
+    return fiber.state() == fiber_state::parked && fiber.is_interruptible(fiber.language.uncaught);
+}
+
+}  // namespace
+
+message loop_fiber::run() { hub_.run_loop(); }
+
+hub_core::hub_core(thread_state& thread)
+    : budget_(first_round),
+      io_budget_(io_operations_per_turn),
+      thread_(thread),
+      round_(first_round),
+      poller_(std::make_unique<poller>()),
+      loop_(*this) {
+    new (handle_room_) hub(this);
+    loop_.owner = &thread;
+    prepare_start(thread, loop_);
+}
+
+hub_core::~hub_core() = default;
+
+hub_core& hub_core::make(thread_state& thread) {
+    watch_forks();
+    auto* made = new hub_core(thread);
+    const std::lock_guard guard(thread.graveyard_lock);
+    thread.sched = made;
+    return *made;
+}
+
+fiber_core& hub_core::next_to_run() noexcept {
+    while (budget_ > 0) {
+        fiber_core* next = ready_.pop();
+        if (!next) break;
+        --budget_;
+        if (next->is_started()) {
+            next->set_state(fiber_state::running);
+            return *next;
+        }
+        if (!next->is_dead()) {
+            try {
+                start(thread_, *next);
+                next->set_state(fiber_state::running);
+                return *next;
+            } catch (...) {
+                next->end_early(std::current_exception());
+            }
+        }
+        next->drop_ref();  // it ended before it started
+    }
+    loop_.set_state(fiber_state::running);
+    return loop_;
+}
+
+void hub_core::switch_to(fiber_core& next) {
+    switch_context(thread_, next);
+    arrived(thread_);
+}
+
+void hub_core::yield() {
+    throw_if_interrupted();
+    fiber_core& self = *thread_.current;
+    self.set_state(fiber_state::queued);
+    ready_.push(self);
+    switch_away();
+}
+
+void hub_core::poll() {
+    throw_if_interrupted();
+    fiber_core& self = *thread_.current;
+    if (!self.is_main) throw fiber_error("hub::poll is for the thread's main fiber");
+    polling_ = &self;
+    budget_ = 0;
+    self.set_state(fiber_state::queued);
+    switch_away();
+}
+
+int hub_core::embed() {
+    is_embedded_ = true;
+    poller_->alarm(timers_.next_due());
+    if (!ready_.empty()) poller_->wake();
+    return poller_->fd();
+}
+
+void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexcept {
+    fiber_core& blocked = end_of_calls(fiber);
+    if (is_parked_interruptibly(blocked) && blocked.waiting->abandon()) {
+        blocked.waiting->interrupt_with(what.error());
+        make_ready(blocked);
+    } else {
+        fiber.interrupts.push_back(what);
+    }
+}
+
+void hub_core::interrupt_wait(fiber_core& parked) noexcept {
+    if (!is_parked_interruptibly(parked) || !parked.waiting->abandon()) return;
+    ++parked.exits;
+    parked.waiting->interrupt_with(std::make_exception_ptr(fiber_exit{}));
+    make_ready(parked);
+}
+
+bool hub_core::send(remote_item& item) noexcept {
+    // The item may end the last fiber of this hub, and the hub with it, as soon as it is linked.
+    add_ref();
+    const remote_queue::result result = remote_.push(item);
+    if (result == remote_queue::result::must_wake) poller_->wake();
+    drop_ref();
+    return result != remote_queue::result::closed;
+}
+
+bool hub_core::post(unique_function<void()> function) {
+    auto item = std::make_unique<posted_function>(std::move(function));
+    if (!send(*item)) return false;
+    (void)item.release();
+    return true;
+}
+
+void hub_core::report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept {
+    if (!unhandled_) return print_unhandled(fiber_name, error);
+    try {
+        const unhandled_handler handler = unhandled_;  // it may replace itself
+        handler(fiber_name, error);
+    } catch (...) {
+        print_unhandled(fiber_name, error);
+        print_unhandled("the handler of unhandled errors", std::current_exception());
+    }
+}
+
+std::string describe_wait(fiber_core& fiber) {
+    switch (fiber.state()) {
+        case fiber_state::parked: return "waits for " + fiber.waiting->info().describe();
+        case fiber_state::suspended:
+            if (fiber.switched_to) return fmt::format("has switched to \"{}\"", fiber.switched_to->name());
+            return "is suspended in a switch or a yield";
+        case fiber_state::queued: return fiber.is_started() ? "is ready to run" : "has not started";
+        case fiber_state::running: return "is running";
+        default: return "is not alive";
+    }
+}
+
+std::string hub_core::describe_fibers() {
+    std::string text = fmt::format("  \"main\" {}\n", describe_wait(*thread_.main));
+    for (fiber_core& fiber : thread_.fibers) text += fmt::format("  \"{}\" {}\n", fiber.name(), describe_wait(fiber));
+    return text;
+}
+
+}  // namespace coir::detail

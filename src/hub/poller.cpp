@@ -1,0 +1,113 @@
+// Some facts about epoll that decide this file and fd_watch:
+// - An entry belongs to the open file, not to the number: closing the number while a duplicate lives keeps it, and
+//   it can then no longer be removed. So an entry is removed before its number is closed.
+// - epoll_wait counts in milliseconds; epoll_pwait2 in nanoseconds, where the kernel has it (5.11).
+// - A full eventfd counter gives EAGAIN: the wake is already under way.
+#include "hub/poller.hpp"
+
+#include "base/syscall.hpp"
+
+#include <coir/base/deadline.hpp>
+#include <coir/base/error.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <limits>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr int batch_size = 256;
+
+// Stand for the two descriptors that have no target.
+constexpr std::uint64_t wake_mark = 1;
+constexpr std::uint64_t alarm_mark = 2;
+
+int control(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t data) noexcept {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = data;
+    return sys.epoll_ctl(epoll, operation, fd, &event) == 0 ? 0 : errno;
+}
+
+std::uint64_t as_data(poll_target* target) noexcept { return reinterpret_cast<std::uintptr_t>(target); }
+
+timespec from_nanoseconds(std::int64_t ns) noexcept { return {ns / 1'000'000'000, ns % 1'000'000'000}; }
+
+int wait_in_milliseconds(int epoll, epoll_event* events, std::int64_t span) noexcept {
+    constexpr std::int64_t most = std::numeric_limits<int>::max();
+    const std::int64_t ms = span < 0 ? -1 : std::min((span + 999'999) / 1'000'000, most);
+    return ::epoll_wait(epoll, events, batch_size, static_cast<int>(ms));
+}
+
+/// `span` in nanoseconds, negative for no limit.
+int wait_for_events(int epoll, epoll_event* events, std::int64_t span) noexcept {
+    static std::atomic<bool> has_nanoseconds{true};
+    if (has_nanoseconds) {
+        const timespec limit = from_nanoseconds(std::max<std::int64_t>(span, 0));
+        const int n = sys.epoll_pwait2(epoll, events, batch_size, span < 0 ? nullptr : &limit, nullptr);
+        if (n >= 0 || errno != ENOSYS) return n;
+        has_nanoseconds = false;
+    }
+    return wait_in_milliseconds(epoll, events, span);
+}
+
+}  // namespace
+
+poller::poller() : epoll_(sys.epoll_create1(EPOLL_CLOEXEC)), wake_(sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!epoll_ || !wake_) throw_system_error(errno, "making the hub's epoll set");
+    if (const int error = control(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, wake_mark)) {
+        throw_system_error(error, "epoll_ctl add", wake_.get());
+    }
+}
+
+int poller::add(int fd, std::uint32_t events, poll_target* target) noexcept {
+    return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, as_data(target));
+}
+
+int poller::modify(int fd, std::uint32_t events, poll_target* target) noexcept {
+    return control(epoll_.get(), EPOLL_CTL_MOD, fd, events, as_data(target));
+}
+
+int poller::remove(int fd) noexcept { return control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
+
+void poller::wait(std::int64_t due) noexcept {
+    std::int64_t span = -1;
+    if (due != std::numeric_limits<std::int64_t>::max()) {
+        span = due == 0 ? 0 : std::max<std::int64_t>(due - steady_now(), 0);
+    }
+    epoll_event events[batch_size];
+    const int n = wait_for_events(epoll_.get(), events, span);  // EINTR: the loop comes round again
+    for (int i = 0; i < n; ++i) {
+        switch (events[i].data.u64) {
+            case wake_mark: drain(wake_.get()); break;
+            case alarm_mark: drain(alarm_.get()); break;
+            default: reinterpret_cast<poll_target*>(events[i].data.u64)->on_events(events[i].events);
+        }
+    }
+}
+
+void poller::wake() noexcept {
+    const std::uint64_t one = 1;
+    (void)!sys.write(wake_.get(), &one, sizeof one);
+}
+
+void poller::alarm(std::int64_t due) noexcept {
+    if (!alarm_) {
+        alarm_.reset(sys.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+        if (!alarm_ || control(epoll_.get(), EPOLL_CTL_ADD, alarm_.get(), EPOLLIN, alarm_mark) != 0) return;
+    }
+    itimerspec when{};
+    // Zero would disarm it.
+    if (due != std::numeric_limits<std::int64_t>::max()) when.it_value = from_nanoseconds(std::max<std::int64_t>(due, 1));
+    sys.timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+}
+
+void poller::drain(int fd) noexcept {
+    std::uint64_t count;
+    (void)!sys.read(fd, &count, sizeof count);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,50 @@
+// epoll, as one hub uses it.
+#pragma once
+
+#include <coir/base/unique_fd.hpp>
+
+#include <cstdint>
+
+namespace coir::detail {
+
+/// What an event is for. Must live until the batch in which its event may come is over: see fd_watch.
+class poll_target {
+public:
+    /// On the hub's thread, on the loop's stack, before any fiber runs.
+    virtual void on_events(std::uint32_t events) noexcept = 0;
+
+protected:
+    ~poll_target() = default;
+};
+
+class poller {
+public:
+    /// Throws std::system_error.
+    poller();
+
+    /// epoll_ctl; returns 0 or an errno value. Any thread.
+    int add(int fd, std::uint32_t events, poll_target* target) noexcept;
+    int modify(int fd, std::uint32_t events, poll_target* target) noexcept;
+    int remove(int fd) noexcept;
+
+    /// Waits until `due` (nanoseconds of the steady clock, 0 for not at all), an event or a wake(), and hands the
+    /// events to their targets.
+    void wait(std::int64_t due) noexcept;
+
+    /// Ends a wait. Any thread.
+    void wake() noexcept;
+
+    /// Makes fd() readable at `due`, for a loop that embeds this one.
+    void alarm(std::int64_t due) noexcept;
+
+    int fd() const noexcept { return epoll_.get(); }
+
+private:
+    void drain(int fd) noexcept;
+
+    unique_fd epoll_;
+    unique_fd wake_;
+    unique_fd alarm_;
+};
+
+}  // namespace coir::detail

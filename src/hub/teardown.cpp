@@ -1,0 +1,149 @@
+// How a hub ends with its thread, and how it starts anew in the child of a fork.
+#include "fiber/lifecycle.hpp"
+#include "fiber/switch.hpp"
+#include "hub/foreign_watch.hpp"
+#include "hub/hub_core.hpp"
+
+#include <coir/base/error.hpp>
+
+#include <pthread.h>
+
+#include <fmt/format.h>
+
+namespace coir::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 2s;
+
+std::exception_ptr gone(const char* why) { return std::make_exception_ptr(task_cancelled(why)); }
+
+void hub_after_fork() noexcept {
+    if (hub_core* hub = hub_core::of_this_thread()) hub->after_fork();
+}
+
+/// Unwinds on a fiber of its own what lies in the graveyard: never on the loop.
+class gravedigger final : public fiber_core {
+public:
+    explicit gravedigger() : fiber_core("gravedigger", default_stack_size) { owns_itself = true; }
+    message run() override {
+        thread_state& thread = this_thread();
+        arrived(thread);
+        empty_graveyard(thread);
+        return {};
+    }
+    bool is_task() const noexcept override { return true; }
+    void end_early(std::exception_ptr) noexcept override { set_state(fiber_state::dead); }
+    void destroy() noexcept override { delete this; }
+};
+
+}  // namespace
+
+void watch_forks() {
+    [[maybe_unused]] static const int installed = ::pthread_atfork(nullptr, nullptr, hub_after_fork);
+}
+
+void hub_core::run_on_hub(hub_core&) noexcept {
+    is_burying_.store(false);
+    if (auto* digger = new (std::nothrow) gravedigger) {
+        digger->owner = &thread_;
+        make_ready(*digger);
+    }
+}
+
+void hub_core::graveyard_filled() noexcept {
+    if (!is_burying_.exchange(true)) send(*this);
+}
+
+void hub_core::ask_all_to_end() noexcept {
+    for (bool again = true; again;) {
+        again = false;
+        for (fiber_core& fiber : thread_.fibers) {
+            if (fiber.exiting) continue;
+            fiber.exiting = true;
+            if (!fiber.is_started()) {
+                fiber.end_early(gone("the thread has ended before the task started"));
+                again = true;  // it has left the list
+                break;
+            }
+            if (fiber.state() == fiber_state::parked) interrupt_wait(fiber);
+        }
+    }
+}
+
+void hub_core::end_fibers() noexcept {
+    fiber_core& main = *thread_.main;
+    ++main.shields;
+    const deadline end = deadline::after(patience);
+    while (!thread_.fibers.empty() && !end.expired()) {
+        ask_all_to_end();
+        unwind_suspended(thread_);
+        empty_graveyard(thread_);
+        if (thread_.fibers.empty()) break;
+        waiter pause({"the end of this thread's fibers"});
+        pause.sleep(deadline::after(1ms));
+    }
+    empty_graveyard(thread_);
+    --main.shields;
+    while (!thread_.fibers.empty()) give_up_on(*thread_.fibers.begin());
+}
+
+void hub_core::give_up_on(fiber_core& fiber) noexcept {
+    report_unhandled(fiber.name(), std::make_exception_ptr(fiber_error(fmt::format(
+                                       "fiber \"{}\" did not end with its thread: it {}; its stack is kept",
+                                       fiber.name(), describe_wait(fiber)))));
+    if (fiber.state() == fiber_state::parked) fiber.waiting->abandon();
+    if (fiber.is_task()) {
+        fiber.end_early(gone("the task's thread has ended"));
+    } else {
+        fiber.unlink();
+        fiber.set_state(fiber_state::dead);
+    }
+}
+
+void hub_core::retire() noexcept {
+    no_longer_stuck();
+    remote_item* next = remote_.close();
+    while (next) std::exchange(next, next->next_remote)->drop();
+    thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
+    unhandled_ = nullptr;
+    drop_ref();
+}
+
+void hub_core::after_fork() {
+    fiber_core* self = thread_.current;
+    timers_.cancel_if([self](const timer& t) { return t.fiber != self; });
+    while (!thread_.fibers.empty()) {
+        fiber_core& fiber = *thread_.fibers.begin();
+        if (fiber.state() == fiber_state::parked) fiber.waiting->abandon_after_fork();
+        if (&fiber == self) {
+            fiber.unlink();
+        } else if (fiber.is_task()) {
+            fiber.end_early(gone("the task stayed behind in the parent of a fork"));
+        } else {
+            fiber.unlink();
+            fiber.set_state(fiber_state::dead);
+        }
+    }
+    if (self->is_main) {
+        thread_.main->waiting = nullptr;
+    } else {
+        if (thread_.main->state() == fiber_state::parked) thread_.main->waiting->abandon_after_fork();
+        thread_.main->set_state(fiber_state::dead);
+        if (!self->is_loop) thread_.fibers.push_back(*self);
+    }
+    ready_.clear();
+    remote_.reset();
+    is_burying_ = false;
+    thread_.graveyard_lock.reset();
+    foreign_watches.clear();
+    fd_waiters = 0;
+    outside_work = 0;
+    polling_ = nullptr;
+    ++epoll_generation_;
+    poller_ = std::make_unique<poller>();
+}
+
+}  // namespace coir::detail

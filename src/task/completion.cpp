@@ -1,0 +1,25 @@
+#include <coir/task/detail/completion.hpp>
+
+namespace coir::detail {
+
+bool completion::wait(deadline limit, wait_info info) {
+    if (is_done()) return true;
+    std::unique_lock lock(lock_);
+    if (is_done()) return true;
+    waiter self(info);
+    return self.wait(waiters_, lock, limit) == wake_reason::ready;
+}
+
+bool completion::attach(wait_node& node) noexcept {
+    const std::lock_guard guard(lock_);
+    if (is_done()) return false;
+    waiters_.push_back(node);
+    return true;
+}
+
+void completion::detach(wait_node& node) noexcept {
+    const std::lock_guard guard(lock_);
+    if (node.is_linked()) node.unlink();
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,25 @@
+#include <coir/task/timeout.hpp>
+
+#include "hub/hub_core.hpp"
+
+namespace coir {
+
+timeout::timeout(deadline limit) {
+    if (!limit.is_never()) detail::hub_core::current().arm(alarm_, limit, detail::current_fiber());
+}
+
+timeout::~timeout() {
+    if (alarm_.is_linked()) detail::hub_core::current().cancel(alarm_);
+    if (notice_.is_linked()) notice_.unlink();
+}
+
+void timeout::alarm::expire() noexcept {
+    owner.expired_ = true;
+    detail::hub_core::current().interrupt(*fiber, owner.notice_);
+}
+
+std::exception_ptr timeout::notice::error() noexcept {
+    return std::make_exception_ptr(timed_out("timed out", &owner));
+}
+
+}  // namespace coir
