@@ -37,6 +37,8 @@ public:
     bool may(direction d) const noexcept { return ready_[index(d)].load(std::memory_order_relaxed); }
     /// After EAGAIN.
     void not_ready(direction d) noexcept { ready_[index(d)].store(false, std::memory_order_relaxed); }
+    /// What failed for another reason than readiness may be tried again without an event.
+    void try_again(direction d) noexcept { ready_[index(d)].store(true, std::memory_order_relaxed); }
     /// After a read that did not fill its buffer: the socket is drained, unless its last event said more than that
     /// there is data. Urgent data splits a read, and an end or error is still to be read.
     void short_read() noexcept {

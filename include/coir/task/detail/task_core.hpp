@@ -83,6 +83,7 @@ public:
     std::optional<kept<R>> result;
 
 protected:
+    ~task_result() = default;
     void drop_result() noexcept override { result.reset(); }
 };
 
