@@ -180,6 +180,7 @@ value fiber::switch_to(value sent) const {
     thread_state& thread = this_thread();
     fiber_core& target = detail::resolve_target(thread, core());
     if (&target == thread.current) return sent;
+    prefetch_frames(target);
     exit_if_orphaned(thread);
     if (target.state() == detail::fiber_state::unstarted) start(thread, target);
     return exchange(thread, target, {std::move(sent), nullptr}, detail::switch_kind::call);

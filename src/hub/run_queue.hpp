@@ -22,7 +22,7 @@ public:
         first_ = fiber->next_ready;
         if (first_) {
             // By the time of the next switch its control block and frames are in the cache.
-            __builtin_prefetch(first_->context);
+            prefetch_frames(*first_);
             __builtin_prefetch(first_->next_ready);
         } else {
             last_link_ = &first_;

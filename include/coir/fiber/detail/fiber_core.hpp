@@ -148,6 +148,12 @@ private:
     static void release_last(fiber_core* core) noexcept;
 };
 
+/// Fetches what a switch to a suspended fiber will touch of its stack: the saved registers and the first frames.
+inline void prefetch_frames(const fiber_core& fiber) noexcept {
+    const char* top = static_cast<const char*>(fiber.context);
+    for (int line = 0; line < 4; ++line) __builtin_prefetch(top + line * 64);
+}
+
 /// The running fiber of this thread; made at first use.
 fiber_core& current_fiber() noexcept;
 
