@@ -78,7 +78,8 @@ TEST(intrusive_list, splice_takes_all_in_order) {
     from.push_back(d);
     EXPECT_EQ(numbers(to), ints({1, 2, 3}));
     EXPECT_EQ(numbers(from), ints({4}));
-    while (to.pop_front()) {}
+    while (to.pop_front()) {
+    }
     d.unlink();
 }
 

@@ -1,0 +1,140 @@
+// A deadlock is certain only where the kernel counts no thread that coir does not know; under TSan there is always
+// one more, so what needs the count is skipped there.
+#include <coir/hub.hpp>
+#include <coir/sync.hpp>
+#include <coir/task.hpp>
+
+#include "task/leftovers.hpp"
+
+#include <atomic>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+using task_tests::until_parked;
+
+class deadlocked : public task_tests::clean_test {
+protected:
+    void SetUp() override {
+#ifdef __SANITIZE_THREAD__
+        GTEST_SKIP() << "ThreadSanitizer runs a thread of its own, so no deadlock is certain";
+#endif
+    }
+};
+
+std::string text_of_deadlock(const std::function<void()>& wait) {
+    try {
+        wait();
+    } catch (const coir::deadlock& e) {
+        return e.what();
+    }
+    return {};
+}
+
+TEST_F(deadlocked, main_is_told_who_waits_for_what) {
+    coir::event never;
+    coir::mutex m;
+    m.lock();
+    auto a = coir::spawn({.name = "a"}, [&] { never.wait(); });
+    auto b = coir::spawn({.name = "b"}, [&] { m.lock(); });
+    const std::string text = text_of_deadlock([&] { a.join(); });
+    EXPECT_NE(text.find("\"main\" waits for the end of task \"a\""), std::string::npos) << text;
+    EXPECT_NE(text.find("\"a\" waits for event"), std::string::npos) << text;
+    EXPECT_NE(text.find("\"b\" waits for mutex"), std::string::npos) << text;
+    a.cancel();
+    b.cancel();
+    a.join();
+    b.join();
+    m.unlock();
+}
+
+TEST_F(deadlocked, the_hub_is_usable_afterwards) {
+    coir::event e;
+    for (int i = 0; i < 3; ++i) EXPECT_NE(text_of_deadlock([&] { e.wait(); }), "");
+    auto t = coir::spawn([&] {
+        coir::this_fiber::sleep_for(1ms);
+        e.set();
+        return 3;
+    });
+    e.wait();
+    EXPECT_EQ(t.get(), 3);
+}
+
+TEST_F(deadlocked, main_suspended_in_a_switch_is_told) {
+    coir::event never;
+    coir::fiber f([&] { never.wait(); });
+    EXPECT_NE(text_of_deadlock([&] { f.switch_to(); }), "");
+    f = {};
+    task_tests::yield_times(2);
+}
+
+TEST_F(deadlocked, a_sleep_for_ever_is_one) {
+    EXPECT_NE(text_of_deadlock([] { coir::this_fiber::sleep_for(coir::time_span::forever()); }), "");
+}
+
+TEST_F(deadlocked, a_timer_or_a_descriptor_is_none) {
+    int fds[2];
+    ASSERT_EQ(::pipe(fds), 0);
+    coir::event done;
+    auto reader = coir::spawn([&] { coir::wait_readable(fds[0]); });
+    auto timer = coir::spawn([&] {
+        coir::this_fiber::sleep_for(3ms);
+        EXPECT_EQ(::write(fds[1], "x", 1), 1);
+    });
+    reader.get();
+    timer.get();
+    ::close(fds[0]);
+    ::close(fds[1]);
+}
+
+TEST_F(deadlocked, while_a_foreign_thread_lives_nothing_is_thrown) {
+    coir::event e;
+    std::thread foreign([&] {
+        const auto end = std::chrono::steady_clock::now() + 100ms;
+        while (std::chrono::steady_clock::now() < end) ::sched_yield();
+        e.set();
+    });
+    EXPECT_EQ(text_of_deadlock([&] { e.wait(); }), "");
+    foreign.join();
+}
+
+TEST_F(deadlocked, two_hubs_that_wait_for_each_other) {
+    coir::event mine, theirs;
+    std::thread other([&] {
+        (void)coir::hub::current();
+        text_of_deadlock([&] { theirs.wait(); });
+        mine.set();
+    });
+    text_of_deadlock([&] { mine.wait(); });
+    theirs.set();
+    other.join();
+}
+
+TEST_F(deadlocked, a_hub_that_runs_a_posted_function_is_not_stuck) {
+    std::atomic<coir::hub*> there{nullptr};
+    coir::event end;
+    std::thread other([&] {
+        there = &coir::hub::current();
+        end.wait();
+    });
+    while (!there) ::sched_yield();
+    coir::hub handle = *there.load();
+    const auto settled = std::chrono::steady_clock::now() + 100ms;
+    while (std::chrono::steady_clock::now() < settled) ::sched_yield();  // until the other one is stuck
+    coir::event woken;
+    std::atomic<bool> running{false};
+    handle.post([&] {
+        running = true;
+        const auto until = std::chrono::steady_clock::now() + 300ms;
+        while (std::chrono::steady_clock::now() < until) ::sched_yield();
+        woken.set();
+    });
+    while (!running) ::sched_yield();
+    EXPECT_EQ(text_of_deadlock([&] { woken.wait(); }), "");
+    woken.wait();
+    end.set();
+    other.join();
+}
+
+}  // namespace

@@ -1,0 +1,174 @@
+#include <coir/hub.hpp>
+#include <coir/sync.hpp>
+#include <coir/task.hpp>
+
+#include "task/leftovers.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+using fork_in = task_tests::clean_test;
+using task_tests::until_parked;
+
+/// What `body` returns in a child of this process; 128 and the signal's number if one ends it, 99 for an exception.
+int in_child(const std::function<int()>& body) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        int rc = 99;
+        try {
+            rc = body();
+        } catch (const std::exception& e) {
+            std::fprintf(stderr, "in the child: %s\n", e.what());
+        } catch (...) {
+        }
+        ::_exit(rc);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST_F(fork_in, the_child_has_a_fresh_hub) {
+    EXPECT_EQ(in_child([] {
+                  int ran = 0;
+                  auto t = coir::spawn([&] {
+                      coir::this_fiber::sleep_for(1ms);
+                      ++ran;
+                  });
+                  t.get();
+                  return ran == 1 ? 0 : 1;
+              }),
+              0);
+}
+
+TEST_F(fork_in, in_the_child_the_other_tasks_read_as_cancelled) {
+    coir::event go;
+    auto parked = coir::spawn([&] { go.wait(); });
+    until_parked(parked);
+    auto unstarted = coir::spawn([] {});
+    EXPECT_EQ(in_child([&] {
+                  if (!parked.done() || !unstarted.done()) return 1;
+                  if (task_tests::thrown_by([&] { parked.get(); }) != "task_cancelled") return 2;
+                  if (task_tests::thrown_by([&] { unstarted.get(); }) != "task_cancelled") return 3;
+                  go.set();
+                  return 0;
+              }),
+              0);
+    EXPECT_FALSE(parked.done());
+    go.set();
+    parked.get();
+    unstarted.get();
+}
+
+TEST_F(fork_in, in_the_child_the_tasks_of_other_threads_read_as_cancelled) {
+    coir::task<void> other;
+    coir::event go;
+    std::atomic<bool> made{false};
+    std::thread thread([&] {
+        other = coir::spawn([&] { go.wait(); });
+        made = true;
+        other.join();
+    });
+    while (!made) ::sched_yield();
+    EXPECT_EQ(in_child([&] {
+                  if (!other.join_for(200ms)) return 1;
+                  return task_tests::thrown_by([&] { other.get(); }) == "task_cancelled" ? 0 : 2;
+              }),
+              0);
+    go.set();
+    thread.join();
+    other = {};
+}
+
+TEST_F(fork_in, a_fiber_that_forks_lives_on_alone) {
+    coir::event go;
+    auto bystander = coir::spawn([&] { go.wait(); });
+    until_parked(bystander);
+    auto t = coir::spawn([&] {
+        return in_child([&] {
+            coir::this_fiber::sleep_for(1ms);
+            auto mine = coir::spawn([] { return 5; });
+            return mine.get() == 5 && bystander.done() ? 0 : 1;
+        });
+    });
+    EXPECT_EQ(t.get(), 0);
+    go.set();
+    bystander.get();
+}
+
+TEST_F(fork_in, the_parent_loses_nothing_in_200_forks) {
+    int fds[2];
+    ASSERT_EQ(::pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    int received = 0;
+    auto reader = coir::spawn([&] {
+        for (char c; received < 200;) {
+            coir::wait_readable(fds[0]);
+            while (::read(fds[0], &c, 1) == 1) ++received;
+        }
+    });
+    until_parked(reader);
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(::write(fds[1], "x", 1), 1);
+        EXPECT_EQ(in_child([] {
+                      coir::this_fiber::yield();
+                      return 0;
+                  }),
+                  0);
+        coir::this_fiber::yield();
+    }
+    reader.get();
+    EXPECT_EQ(received, 200);
+    ::close(fds[0]);
+    ::close(fds[1]);
+}
+
+TEST_F(fork_in, pending_posts_and_timers_stay_with_the_parent) {
+    int ran = 0;
+    coir::hub::current().post([&] { ++ran; });
+    auto sleeper = coir::spawn([&] {
+        coir::this_fiber::sleep_for(1ms);
+        ++ran;
+    });
+    until_parked(sleeper);
+    coir::hub::current().post([&] { ++ran; });
+    EXPECT_EQ(in_child([&] {
+                  const int before = ran;
+                  coir::this_fiber::sleep_for(5ms);
+                  return ran == before ? 0 : 1;
+              }),
+              0);
+    sleeper.get();
+    EXPECT_EQ(ran, 3);
+}
+
+TEST_F(fork_in, threads_that_were_blocked_in_the_parent_do_not_count_in_the_child) {
+    coir::promise<int> held;
+    auto blocked_on = held.get_future();
+    std::thread blocked([&] { blocked_on.wait(); });
+    coir::this_fiber::sleep_for(50ms);  // nothing shows from outside that a thread blocks
+    EXPECT_EQ(in_child([] {
+                  coir::promise<int> p;
+                  auto f = p.get_future();
+                  std::atomic<bool> go{false};
+                  std::thread worker([&] {
+                      const auto end = std::chrono::steady_clock::now() + 200ms;
+                      while (std::chrono::steady_clock::now() < end) ::sched_yield();
+                      p.set_value(1);
+                  });
+                  const std::string error = task_tests::thrown_by([&] { f.wait(); });
+                  worker.join();
+                  return error.empty() ? 0 : 1;
+              }),
+              0);
+    held.set_value(1);
+    blocked.join();
+}
+
+}  // namespace
