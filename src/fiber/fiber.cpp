@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -74,14 +75,22 @@ const char* state_words(const fiber_core& fiber) noexcept {
                                   fiber.name()));
 }
 
+/// Whether it has run on this thread, or on none so far. Of a fiber without an owner nothing else may be looked at:
+/// another thread may be starting it right now, and start() will tell.
+bool is_at_home(const thread_state& thread, const fiber_core& fiber) noexcept {
+    const thread_state* owner = fiber.owner.load(std::memory_order_acquire);
+    if (!owner) return true;
+    return owner == &thread && (!fiber.is_dead() || fiber.owner_number == thread.number);
+}
+
 /// The fiber that a switch to `wanted` really goes to. Checks everything before anything changes.
 fiber_core& resolve_target(thread_state& thread, fiber_core* wanted) {
     if (!wanted) throw fiber_error("switching to an empty fiber handle: assign a fiber to it first");
     if (thread.current->is_loop) {
         throw fiber_error("a function posted to a hub may not switch fibers: spawn a task from it");
     }
-    thread_state* owner = wanted->owner.load(std::memory_order_acquire);
-    if (owner && owner != &thread) throw_wrong_thread(*wanted);
+    if (!is_at_home(thread, *wanted)) throw_wrong_thread(*wanted);
+    if (!wanted->owner.load(std::memory_order_relaxed)) return *wanted;
     fiber_core& target = wanted->is_dead() ? live_ancestor(thread, *wanted) : *wanted;
     if (&target != thread.current && !accepts_switch(target)) {
         throw fiber_error(fmt::format("fiber \"{}\" {}", target.name(), state_words(target)));
@@ -89,13 +98,16 @@ fiber_core& resolve_target(thread_state& thread, fiber_core* wanted) {
     return target;
 }
 
+/// Whether it must be started before it can be switched to.
+bool needs_start(const thread_state& thread, const fiber_core& target) noexcept {
+    return target.owner.load(std::memory_order_acquire) != &thread || target.state() == fiber_state::unstarted;
+}
+
 void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* parent) {
     if (!self || !parent) throw fiber_error("set_parent with an empty fiber handle");
     if (self->is_main) throw fiber_error("the main fiber of a thread has no parent");
-    const thread_state* owner = self->owner;
-    if (owner && owner != &thread) throw_wrong_thread(*self);
-    owner = parent->owner;
-    if (owner && owner != &thread) throw_wrong_thread(*parent);
+    if (!is_at_home(thread, *self)) throw_wrong_thread(*self);
+    if (!is_at_home(thread, *parent)) throw_wrong_thread(*parent);
     for (const fiber_core* at = parent; at; at = at->parent) {
         if (at == self) {
             throw fiber_error(fmt::format("fiber \"{}\" cannot be the parent of \"{}\": it descends from it",
@@ -112,11 +124,10 @@ void check_stack_size(std::size_t size, std::string_view name) {
                                   min_stack_size, max_stack_size));
 }
 
-fiber_core::fiber_core(std::string_view name, std::size_t size) {
-    thread_state* thread = this_thread_state;  // null for the first main fiber of a thread
+fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_main(r == role::main) {
     constexpr std::size_t page = 4096;
     stack_size = static_cast<std::uint32_t>((size + page - 1) / page * page);
-    id = thread ? (thread->number << 40) + ++thread->fibers_made : 0;
+    if (!is_main) id = (std::uint64_t{this_thread().number} << 40) + ++this_thread().fibers_made;
     if (!name.empty()) rename(name);
     static_assert(sizeof(fiber) == sizeof own_handle);
     new (own_handle) fiber(ref<fiber_core>::adopt(this));
@@ -129,28 +140,40 @@ void fiber_core::rename(std::string_view name) {
     std::memcpy(given_name.get(), name.data(), name.size());
 }
 
-std::string fiber_core::name() const {
+const char* fiber_core::write_name(char (&room)[name_room]) const noexcept {
     if (given_name) return given_name.get();
-    const std::uint64_t thread = id >> 40;
-    const std::uint64_t number = id & ((std::uint64_t{1} << 40) - 1);
-    return thread ? fmt::format("fiber-{}.{}", thread, number) : fmt::format("fiber-{}", number);
+    const auto thread = static_cast<unsigned long long>(id >> 40);
+    const auto number = static_cast<unsigned long long>(id & ((std::uint64_t{1} << 40) - 1));
+    if (thread == 0) {
+        std::snprintf(room, name_room, "fiber-%llu", number);
+    } else {
+        std::snprintf(room, name_room, "fiber-%llu.%llu", thread, number);
+    }
+    return room;
 }
 
+std::string fiber_core::name() const {
+    char room[name_room];
+    return write_name(room);
+}
+
+/// The reference of the last handle is now the fiber's own, if it lives, or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
+    if (!core->is_started() || core->is_dead()) return core->drop_link();
+    thread_state* owner = core->owner;
+    if (owner == this_thread_state && !owner->current->is_loop) {
+        lay_to_rest(*owner, *core);
+    } else {
+        owner->bury(*core);
+    }
+}
+
+/// One after the other: a chain of dead parents may be long.
+void fiber_core::destroy_chain(fiber_core* core) noexcept {
     while (core) {
-        if (core->is_started() && !core->is_dead()) {
-            core->refs.set(1);
-            thread_state* owner = core->owner;
-            if (owner == this_thread_state && !owner->current->is_loop) {
-                lay_to_rest(*owner, *core);
-            } else {
-                owner->bury(*core);
-            }
-            return;
-        }
         fiber_core* parent = std::exchange(core->parent, nullptr);
         core->destroy();
-        core = parent && parent->refs.drop() ? parent : nullptr;
+        core = parent && parent->links.drop() ? parent : nullptr;
     }
 }
 
@@ -164,10 +187,10 @@ detail::ref<fiber_core> fiber::make(const fiber_options& options, body_function 
     if (!body) throw fiber_error(fmt::format("fiber \"{}\": the body is a null callable", options.name));
     detail::check_stack_size(options.stack_size, options.name);
     thread_state& thread = this_thread();
-    if (thread.graveyard && !thread.sched) empty_graveyard(thread);
+    if (thread.graveyard.load(std::memory_order_relaxed) && !thread.sched) empty_graveyard(thread);
     fiber_core* parent = thread.current->is_loop ? thread.main : thread.current;
     auto made = detail::ref<fiber_core>::adopt(new detail::explicit_fiber(options, std::move(body)));
-    parent->add_ref();
+    parent->add_link();
     made->parent = parent;
     return made;
 }
@@ -182,7 +205,7 @@ value fiber::switch_to(value sent) const {
     if (&target == thread.current) return sent;
     prefetch_frames(target);
     exit_if_orphaned(thread);
-    if (target.state() == detail::fiber_state::unstarted) start(thread, target);
+    if (detail::needs_start(thread, target)) start(thread, target, *thread.current);
     return exchange(thread, target, {std::move(sent), nullptr}, detail::switch_kind::call);
 }
 
@@ -192,28 +215,29 @@ value fiber::throw_in(std::exception_ptr error) const {
     fiber_core& target = detail::resolve_target(thread, core());
     detail::message mail{{}, error};
     // An exit does not hurt whom it is only handed on to.
-    const bool handed_on = &target != core() || target.state() == detail::fiber_state::unstarted;
+    const bool handed_on = &target != core() || detail::needs_start(thread, target);
     if (handed_on && detail::is_fiber_exit(error)) mail = {value(fiber_exit{}), nullptr};
     if (&target == thread.current) return mail.open();
     exit_if_orphaned(thread);
-    if (target.state() == detail::fiber_state::unstarted) return finish_unstarted(thread, target, std::move(mail));
+    if (detail::needs_start(thread, target)) return finish_unstarted(thread, target, std::move(mail));
     return exchange(thread, target, std::move(mail), detail::switch_kind::call);
 }
 
 fiber fiber::parent() const {
     fiber_core* self = core();
     if (!self || self->is_main) return {};
-    if (self->parent) return fiber(detail::ref<fiber_core>(self->parent));
-    thread_state* owner = self->owner;
-    if (owner != &this_thread()) return {};
-    return fiber(detail::ref<fiber_core>(static_cast<fiber_core*>(owner->main)));
+    thread_state& thread = this_thread();
+    if (!detail::is_at_home(thread, *self)) detail::throw_wrong_thread(*self);
+    fiber_core* parent = self->parent ? self->parent : thread.main;
+    return fiber(detail::ref<fiber_core>(parent));
 }
 
 void fiber::set_parent(const fiber& parent) const {
     detail::check_new_parent(this_thread(), core(), parent.core());
-    parent.core()->add_ref();
+    parent.core()->add_link();
     fiber_core* former = std::exchange(core()->parent, parent.core());
-    if (former) former->drop_ref();
+    const bool was_linked = !std::exchange(core()->parent_is_borrowed, false);
+    if (former && was_linked) former->drop_link();
 }
 
 bool fiber::started() const noexcept { return core_ && core_->is_started(); }
@@ -223,10 +247,10 @@ bool fiber::dead() const noexcept { return core_ && core_->is_dead(); }
 std::string fiber::name() const { return core_ ? core_->name() : std::string(); }
 
 trace_callback fiber::set_trace(trace_callback callback) {
-    std::unique_ptr<trace_callback> next;
-    if (callback) next = std::make_unique<trace_callback>(std::move(callback));
+    std::shared_ptr<trace_callback> next;
+    if (callback) next = std::make_shared<trace_callback>(std::move(callback));
     std::swap(next, this_thread().trace);
-    return next ? std::move(*next) : trace_callback();
+    return next ? *next : trace_callback();  // a copy: it may be running
 }
 
 }  // namespace coir

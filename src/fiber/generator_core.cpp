@@ -12,16 +12,21 @@ namespace coir::detail {
 
 namespace {
 
-/// For one step, the consumer is the body's parent. It is suspended meanwhile, so it need not be counted.
+/// For one step, the consumer is the body's parent. It is suspended meanwhile, so the link need not be counted.
 class step {
 public:
     step(fiber_core& body, fiber_core*& consumer_slot, fiber_core& consumer) noexcept
         : body_(body), slot_(consumer_slot), former_parent_(std::exchange(body.parent, &consumer)) {
+        body.parent_is_borrowed = true;
         slot_ = &consumer;
     }
     ~step() {
-        body_.parent = former_parent_;
         slot_ = nullptr;
+        if (std::exchange(body_.parent_is_borrowed, false)) {
+            body_.parent = former_parent_;
+        } else if (former_parent_) {
+            former_parent_->drop_link();  // the body has set another
+        }
     }
 
 private:
@@ -40,18 +45,22 @@ fiber generator_core::wrap(unique_function<void()> body) {
 bool generator_core::resume() {
     thread_state& thread = this_thread();
     fiber_core& body = *fiber_.core();
-    if (body.is_dead()) return false;
-    thread_state* owner = body.owner;
-    if (consumer_ || (owner && owner != &thread) || !accepts_switch(body) || thread.current->is_loop) {
+    const thread_state* owner = body.owner;
+    const bool is_foreign = owner && owner != &thread;
+    if (!is_foreign && body.is_dead()) return false;
+    if (is_foreign || consumer_ || !accepts_switch(body) || thread.current->is_loop) {
         throw fiber_error(fmt::format("generator \"{}\" is asked for its next element while another fiber waits for "
                                       "one, from inside its own body, from another thread or from a posted function",
                                       body.name()));
     }
     exit_if_orphaned(thread);
-    if (body.state() == fiber_state::unstarted) start(thread, body);
+    if (body.state() == fiber_state::unstarted) start(thread, body, *thread.current);
     const step one(body, consumer_, *thread.current);
+    has_yielded_ = false;
     exchange(thread, body, {}, switch_kind::call);
-    return !body.is_dead();
+    if (body.is_dead() || has_yielded_) return has_yielded_;
+    throw fiber_error(fmt::format("somebody else has switched to \"{}\", which waits for an element of generator "
+                                  "\"{}\"", thread.current->name(), body.name()));
 }
 
 void generator_core::yield() {
@@ -60,8 +69,8 @@ void generator_core::yield() {
     if (!consumer_ || !accepts_switch(*consumer_)) {
         throw fiber_error(fmt::format("generator \"{}\" yields, but nobody waits for an element", fiber_.core()->name()));
     }
+    has_yielded_ = true;
     exchange(thread, *consumer_, {}, switch_kind::yield);
-    exit_if_orphaned(thread);
 }
 
 }  // namespace coir::detail

@@ -14,6 +14,8 @@ namespace coir::detail {
 namespace {
 
 constexpr unsigned most_exits = 100;
+constexpr const char* ignored_exits =
+    "ignored fiber_exit 100 times and never runs again: let fiber_exit pass, or rethrow it";
 
 /// While the current fiber waits for `target` to switch back, the two know each other: that is how a cancellation
 /// finds the fiber that is really blocked, and an end the last switcher.
@@ -45,29 +47,53 @@ fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_swi
     return last_switcher && accepts_switch(*last_switcher) ? last_switcher : nullptr;
 }
 
-/// Makes an heir ready to be switched to. An unstarted one that cannot be started hands its error on to its own
-/// parent.
+/// Takes an unstarted fiber for this thread. Throws when another was first.
+void claim(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
+    thread_state* nobody = nullptr;
+    if (fiber.owner.load(std::memory_order_acquire) != &thread &&
+        !fiber.owner.compare_exchange_strong(nobody, &thread)) {
+        throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread, which ran it first", fiber.name()));
+    }
+    fiber.owner_number = thread.number;
+    const thread_state* home = fiber.parent ? fiber.parent->owner.load() : nullptr;
+    if (home && home != &thread) {
+        switcher.add_link();
+        std::exchange(fiber.parent, &switcher)->drop_link();
+    }
+}
+
+void kill_unstarted(thread_state& thread, fiber_core& fiber) noexcept {
+    fiber.owner_number = thread.number;
+    fiber.set_state(fiber_state::dead);
+}
+
+/// Makes an heir ready to be switched to. An unstarted one is started by a value and killed by an error; that, and
+/// the error of one that cannot be started, goes on to its own parent.
 fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) noexcept {
     while (heir && heir->state() == fiber_state::unstarted) {
         try {
-            start(thread, *heir);
-            return heir;
+            if (words.error) {
+                claim(thread, *heir, *thread.main);
+                kill_unstarted(thread, *heir);
+            } else {
+                start(thread, *heir, *thread.main);
+                return heir;
+            }
         } catch (...) {
             words = {{}, std::current_exception()};
-            heir = &live_ancestor(thread, *heir);
-            if (!accepts_switch(*heir)) heir = nullptr;
         }
+        heir = heir_of(thread, *heir, nullptr);
     }
     return heir;
 }
 
-/// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir. `words` must
-/// outlive the switch.
-fiber_core& successor(thread_state& thread, message& words) noexcept {
+/// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir.
+fiber_core& successor(thread_state& thread, message words) noexcept {
     fiber_core& self = *thread.current;
     fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
     if (heir) {
-        thread.mail = &words;
+        thread.last_words = std::move(words);
+        thread.mail = &thread.last_words;
         heir->set_state(fiber_state::running);
         return *heir;
     }
@@ -75,30 +101,50 @@ fiber_core& successor(thread_state& thread, message& words) noexcept {
     return thread.sched->next_to_run();
 }
 
+/// Sends fiber_exit into a suspended fiber, again as long as it comes back alive; one that is suspended under a
+/// shield, or in a destructor while it unwinds, is only sent on.
 void unwind(thread_state& thread, fiber_core& fiber) noexcept {
-    const ref<fiber_core> keep(&fiber);
-    fiber_core* former_parent = std::exchange(fiber.parent, thread.current);
-    thread.current->add_ref();
-    try {
-        exchange(thread, fiber, {{}, std::make_exception_ptr(fiber_exit{})}, switch_kind::call);
-    } catch (...) {
-        thread.report(fiber.name(), std::current_exception());
+    fiber_core& self = *thread.current;
+    const bool was_borrowed = std::exchange(fiber.parent_is_borrowed, true);
+    fiber_core* former_parent = std::exchange(fiber.parent, &self);
+    fiber.add_ref();
+    while (fiber.state() == fiber_state::suspended) {
+        if (fiber.exits++ >= most_exits) {
+            give_up_on(thread, fiber, ignored_exits);
+            break;
+        }
+        message mail;
+        if (fiber.is_interruptible(fiber.language.uncaught)) mail.error = std::make_exception_ptr(fiber_exit{});
+        try {
+            exchange(thread, fiber, std::move(mail), switch_kind::call);
+        } catch (...) {
+            thread.report(fiber.name(), std::current_exception());
+        }
     }
-    std::swap(fiber.parent, former_parent);
-    if (former_parent) former_parent->drop_ref();
+    if (fiber.parent_is_borrowed) {
+        fiber.parent = former_parent;
+        fiber.parent_is_borrowed = was_borrowed;
+    } else if (former_parent && !was_borrowed) {
+        former_parent->drop_link();  // its body has set another parent
+    }
+    fiber.drop_ref();
 }
 
 }  // namespace
 
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
     if (fiber.is_main) return fiber;
-    while (fiber.parent && fiber.parent->is_dead() && !fiber.parent->is_main) {
-        fiber_core* dead = fiber.parent;
-        fiber.parent = dead->parent;
-        if (fiber.parent) fiber.parent->add_ref();
-        dead->drop_ref();
+    for (;;) {
+        fiber_core* parent = fiber.parent;
+        if (!parent) return *thread.main;
+        const thread_state* home = parent->owner.load(std::memory_order_acquire);
+        if (home && home != &thread) return *thread.main;  // it has moved away
+        if (!parent->is_dead()) return *parent;
+        if (parent->is_main || fiber.parent_is_borrowed) return *thread.main;  // of a thread that has ended
+        fiber.parent = parent->parent;
+        if (fiber.parent) fiber.parent->add_link();
+        parent->drop_link();
     }
-    return fiber.parent ? *fiber.parent : *thread.main;
 }
 
 bool accepts_switch(const fiber_core& fiber) noexcept {
@@ -106,22 +152,15 @@ bool accepts_switch(const fiber_core& fiber) noexcept {
     return state == fiber_state::suspended || (state == fiber_state::unstarted && !fiber.is_task());
 }
 
-void start(thread_state& thread, fiber_core& fiber) {
-    thread_state* nobody = nullptr;
-    if (!fiber.owner.compare_exchange_strong(nobody, &thread) && nobody != &thread) {
-        throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread, which ran it first", fiber.name()));
-    }
+void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
+    claim(thread, fiber, switcher);
     try {
         prepare_start(thread, fiber);
     } catch (...) {
-        fiber.owner.store(nullptr);
+        if (!fiber.is_task()) fiber.owner.store(nullptr);
         throw;
     }
     if (!fiber.is_linked()) thread.fibers.push_back(fiber);
-    if (!fiber.is_task() && fiber.parent && fiber.parent->owner && fiber.parent->owner != &thread) {
-        thread.current->add_ref();
-        std::exchange(fiber.parent, thread.current)->drop_ref();
-    }
 }
 
 value exchange(thread_state& thread, fiber_core& target, message mail, switch_kind kind) {
@@ -142,12 +181,12 @@ void finish_current(thread_state& thread, message words) noexcept {
     destroy_locals(self);
     self.set_state(fiber_state::dead);
     self.unlink();
-    thread.last_words = std::move(words);
-    switch_for_good(thread, successor(thread, thread.last_words));
+    switch_for_good(thread, successor(thread, std::move(words)));
 }
 
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {
-    fiber.set_state(fiber_state::dead);
+    claim(thread, fiber, *thread.current);
+    kill_unstarted(thread, fiber);
     fiber_core* heir = ready_heir(thread, heir_of(thread, fiber, nullptr), words);
     if (!heir || heir == thread.current) return words.open();
     return exchange(thread, *heir, std::move(words), switch_kind::call);
@@ -155,33 +194,36 @@ value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {
 
 void exit_if_orphaned(thread_state& thread) {
     fiber_core& self = *thread.current;
-    if (!self.exiting || thread.exceptions->uncaught > self.entry_uncaught) return;
-    if (++self.exits <= most_exits) throw fiber_exit{};
-    thread.report(self.name(), std::make_exception_ptr(fiber_error(fmt::format(
-                                   "fiber \"{}\" ignored fiber_exit {} times; its stack is kept and it never runs "
-                                   "again: let fiber_exit pass, or rethrow it",
-                                   self.name(), most_exits))));
-    self.unlink();
-    self.set_state(fiber_state::dead);
-    message nothing;
-    switch_context(thread, successor(thread, nothing));
+    if (!self.exiting || !self.is_interruptible(thread.exceptions->uncaught)) return;
+    if (self.exits++ < most_exits) throw fiber_exit{};
+    give_up_on(thread, self, ignored_exits);
+    switch_context(thread, successor(thread, {}));
     __builtin_unreachable();
 }
 
+void give_up_on(thread_state& thread, fiber_core& fiber, std::string_view why) noexcept {
+    thread.report(fiber.name(), std::make_exception_ptr(fiber_error(
+                                    fmt::format("fiber \"{}\" {}; its stack is kept", fiber.name(), why))));
+    fiber.owns_itself = false;
+    if (fiber.is_task()) return fiber.end_early(std::make_exception_ptr(task_cancelled(fmt::format("it {}", why))));
+    fiber.unlink();
+    fiber.set_state(fiber_state::dead);
+}
+
 void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept {
+    if (fiber.is_dead()) return fiber.drop_ref();
     fiber.exiting = true;
     fiber.owns_itself = true;
     switch (fiber.state()) {
         case fiber_state::suspended: return unwind(thread, fiber);
         case fiber_state::parked: return thread.sched->interrupt_wait(fiber);
-        case fiber_state::dead: return fiber.drop_ref();
         default: return;  // it finds out at its next suspension
     }
 }
 
 void empty_graveyard(thread_state& thread) noexcept {
     thread.graveyard_lock.lock();
-    fiber_core* next = std::exchange(thread.graveyard, nullptr);
+    fiber_core* next = thread.graveyard.exchange(nullptr);
     thread.graveyard_lock.unlock();
     while (next) {
         fiber_core& fiber = *std::exchange(next, next->next_buried);

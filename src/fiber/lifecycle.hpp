@@ -5,15 +5,16 @@
 
 namespace coir::detail {
 
-/// The nearest live ancestor; skips, and unhooks, dead ones. A main fiber has none, and is its own.
+/// The nearest live ancestor on this thread; skips, and unhooks, dead ones. A main fiber has none, and is its own.
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept;
 
 /// Whether `fiber` can be switched to now: suspended, or an unstarted one that is not a task.
 bool accepts_switch(const fiber_core& fiber) noexcept;
 
-/// Claims a fiber for this thread and prepares its first run. Throws fiber_error when another thread was first, or
-/// as prepare_start does; the fiber is then unstarted as before.
-void start(thread_state& thread, fiber_core& fiber);
+/// Claims a fiber for this thread and prepares its first run. One that comes from another thread gets `switcher` as
+/// its parent. Throws fiber_error when another thread was first, or as prepare_start does; the fiber is then
+/// unstarted as before.
+void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher);
 
 /// Switches to a fiber that accepts it, and returns what comes back. While the current fiber is away it counts as
 /// having called `target`, unless it only yields to it.
@@ -23,14 +24,14 @@ value exchange(thread_state& thread, fiber_core& target, message mail, switch_ki
 /// Ends the current fiber: its parent, or who takes the parent's place, gets `words`.
 [[noreturn]] void finish_current(thread_state& thread, message words) noexcept;
 
-/// Ends a fiber that has never run: its parent gets `words`, and the caller what is sent to it.
+/// Ends a fiber that has never run: its parent gets `words`, and the caller what is sent to it. Throws as start().
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words);
 
 /// Throws fiber_exit into the current fiber if its last handle is gone, but not while it unwinds. One that has
 /// ignored a hundred of them is reported, and never runs again.
 void exit_if_orphaned(thread_state& thread);
 
-/// On the owner's thread: the last handle of a live fiber is gone.
+/// On the owner's thread: the last handle of a live fiber is gone, whose reference it now is.
 void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept;
 
 /// Unwinds what other threads have dropped. Not on a loop's stack.
@@ -38,5 +39,8 @@ void empty_graveyard(thread_state& thread) noexcept;
 
 /// Unwinds all suspended fibers of a thread that is about to end.
 void unwind_suspended(thread_state& thread) noexcept;
+
+/// Counts a fiber as dead that will not unwind. Its stack is kept: a stack with live frames is never freed.
+void give_up_on(thread_state& thread, fiber_core& fiber, std::string_view why) noexcept;
 
 }  // namespace coir::detail

@@ -64,9 +64,11 @@ inline void forget_stack(sanitizer_state& s) noexcept {
     s.fiber = nullptr;
 }
 #elif defined(COIR_ASAN)
-// A stack in the pool is poisoned; what the last fiber's frames left poisoned is cleared when it is used again.
+// A stack in the pool is poisoned; what the last fiber's frames left poisoned is cleared when it is used again. While
+// it is used, what it refers to is no leak.
 inline void prepare_stack(sanitizer_state&, const void* low, std::size_t size) noexcept {
     __asan_unpoison_memory_region(low, size);
+    __lsan_register_root_region(low, size);
 }
 inline void forget_stack(sanitizer_state&) noexcept {}
 #else
@@ -76,6 +78,7 @@ inline void forget_stack(sanitizer_state&) noexcept {}
 
 inline void retire_stack([[maybe_unused]] const void* low, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIR_ASAN
+    __lsan_unregister_root_region(low, size);
     __asan_poison_memory_region(low, size);
 #endif
 }

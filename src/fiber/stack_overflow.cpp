@@ -35,9 +35,8 @@ bool is_overflow(const fiber_core& fiber, const void* fault) noexcept {
 }
 
 void report_overflow(const fiber_core& fiber, const void* fault, const void* pc) noexcept {
-    char number[32];
-    std::snprintf(number, sizeof number, "fiber-%llu", static_cast<unsigned long long>(fiber.id));
-    const char* name = fiber.is_loop ? "the hub's loop" : fiber.given_name ? fiber.given_name.get() : number;
+    char room[fiber_core::name_room];
+    const char* name = fiber.write_name(room);
     char text[400];
     const int n = std::snprintf(text, sizeof text,
                                 "coir: fiber \"%.100s\" overflowed its %zu KiB stack (fault at %p, pc %p); give it a "

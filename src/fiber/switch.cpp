@@ -98,8 +98,11 @@ inline void swap_language_state(thread_state& thread, fiber_core& from, const fi
     const void* low = nullptr;
     std::size_t size = 0;
     __sanitizer_finish_switch_fiber(is_first_run ? nullptr : own.sanitizer.fake_stack, &low, &size);
-    other.low = const_cast<char*>(static_cast<const char*>(low));  // news for a main fiber only
-    other.size = size;
+    if (!other.low) {  // a main fiber, left for the first time; what its stack refers to is no leak
+        other.low = const_cast<char*>(static_cast<const char*>(low));
+        other.size = size;
+        __lsan_register_root_region(other.low, other.size);
+    }
 #endif
 }
 
@@ -153,10 +156,17 @@ void arrived_slowly(thread_state& thread, bool thrown) {
     const fiber origin{ref<fiber_core>(thread.previous)};
     const fiber target{ref<fiber_core>(thread.current)};
     reap(thread);
-    // Out of the way while it runs: what it does is not traced, and if it throws it stays removed.
-    std::unique_ptr<trace_callback> callback = std::move(thread.trace);
-    (*callback)(thrown ? trace_event::thrown : trace_event::switched, origin, target);
-    if (!thread.trace) thread.trace = std::move(callback);
+    if (thread.is_tracing) return;  // what the callback itself does
+    const std::shared_ptr<trace_callback> callback = thread.trace;
+    thread.is_tracing = true;
+    try {
+        (*callback)(thrown ? trace_event::thrown : trace_event::switched, origin, target);
+    } catch (...) {
+        thread.is_tracing = false;
+        if (thread.trace == callback) thread.trace = nullptr;
+        throw;
+    }
+    thread.is_tracing = false;
 }
 
 }  // namespace coir::detail

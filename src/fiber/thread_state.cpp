@@ -6,10 +6,12 @@
 #include "fiber/fiber_locals.hpp"
 #include "fiber/lifecycle.hpp"
 #include "fiber/stack_overflow.hpp"
+#include "fiber/switch.hpp"
 
 #include <coir/base/error.hpp>
 
 #include <cxxabi.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <unwind.h>
 
@@ -18,6 +20,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 namespace coir::detail {
@@ -29,7 +32,8 @@ namespace {
 struct idle_states {
     spinlock lock;
     thread_state* first = nullptr;
-    std::uint64_t threads = 0;
+    thread_state* all = nullptr;
+    std::uint32_t threads = 0;
 };
 constinit idle_states idle;
 
@@ -40,27 +44,53 @@ thread_state& take_state() {
         idle.first = state->next_idle;
     } else {
         state = new thread_state;
+        state->next_state = std::exchange(idle.all, state);
     }
     state->number = idle.threads++;
     return *state;
+}
+
+/// By address, or, where &std::exit is a stub of the executable, by name.
+bool is_exit(void* function) noexcept {
+    if (function == reinterpret_cast<void*>(&std::exit)) return true;
+    Dl_info found{};
+    return ::dladdr(function, &found) != 0 && found.dli_sname && std::strcmp(found.dli_sname, "exit") == 0 &&
+           found.dli_saddr == function;
 }
 
 bool called_from_exit() noexcept {
     bool found = false;
     _Unwind_Backtrace(
         [](_Unwind_Context* frame, void* out) {
-            auto* function = reinterpret_cast<void (*)(int)>(_Unwind_FindEnclosingFunction(
-                reinterpret_cast<void*>(_Unwind_GetIP(frame) - 1)));
-            if (function == &std::exit) *static_cast<bool*>(out) = true;
+            void* function = _Unwind_FindEnclosingFunction(reinterpret_cast<void*>(_Unwind_GetIP(frame) - 1));
+            if (function && is_exit(function)) *static_cast<bool*>(out) = true;
             return _URC_NO_REASON;
         },
         &found);
     return found;
 }
 
+/// pthread_exit has unwound the fiber that called it and gone back to the thread's own stack.
+void return_to_main(thread_state& thread) noexcept {
+    fiber_core& left = *std::exchange(thread.current, thread.main);
+    thread.exceptions->caught = thread.main->language.caught;
+    thread.exceptions->uncaught = thread.main->language.uncaught;
+    thread.main->set_state(fiber_state::running);
+    thread.main->waiting = nullptr;
+    destroy_locals(left);
+    if (left.is_task()) {
+        left.end_early(std::make_exception_ptr(task_cancelled("the task has ended its thread")));
+    } else {
+        left.unlink();
+        left.set_state(fiber_state::dead);
+    }
+    thread.corpse = &left;
+    reap(thread);
+}
+
 /// First phase.
 void end_fibers(thread_state& thread) noexcept {
-    if (thread.current != thread.main) return;  // exit() or pthread_exit in a fiber: there is nobody to go on as
+    if (thread.current != thread.main) return_to_main(thread);
     if (thread.sched) {
         thread.sched->end_fibers();
     } else {
@@ -74,6 +104,7 @@ void end_fibers(thread_state& thread) noexcept {
 void retire(void* state) noexcept {
     thread_state& thread = *static_cast<thread_state*>(state);
     end_fibers(thread);
+    while (!thread.fibers.empty()) give_up_on(thread, *thread.fibers.begin(), "did not end with its thread");
     if (thread.sched) thread.sched->retire();
     empty_graveyard(thread);
     thread.graveyard_lock.lock();
@@ -81,6 +112,10 @@ void retire(void* state) noexcept {
     thread.is_alive = false;
     thread.graveyard_lock.unlock();
     thread.trace = nullptr;
+#ifdef COIR_ASAN
+    if (thread.main_stack.low) __lsan_unregister_root_region(thread.main_stack.low, thread.main_stack.size);
+    thread.main_stack.low = nullptr;
+#endif
     thread.main->set_state(fiber_state::dead);
     std::exchange(thread.main, nullptr)->drop_ref();
     thread.stacks.clear();
@@ -115,7 +150,8 @@ thread_state& make_thread_state() {
     thread.main->stack = &thread.main_stack;
     thread.main->started = true;
     thread.main->set_state(fiber_state::running);
-    thread.main->id = thread.number << 40;
+    thread.main->owner_number = thread.number;
+    thread.main->id = std::uint64_t{thread.number} << 40;
     thread.current = thread.previous = thread.main;
     thread.fibers_made = 0;
     thread.exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
@@ -135,18 +171,26 @@ thread_state& make_thread_state() {
     return thread;
 }
 
+void lose_other_threads() noexcept {
+    idle.lock.reset();
+    for (thread_state* state = idle.all; state; state = state->next_state) {
+        if (state != this_thread_state && state->is_alive) state->is_lost = true;
+    }
+}
+
 fiber_core& current_fiber() noexcept { return *this_thread().current; }
 
 void thread_state::bury(fiber_core& fiber) noexcept {
     {
         const std::lock_guard guard(graveyard_lock);
         if (is_alive) {
-            fiber.next_buried = std::exchange(graveyard, &fiber);
+            fiber.next_buried = graveyard.exchange(&fiber);
             if (sched) sched->graveyard_filled();
             return;
         }
     }
-    fiber.drop_ref();  // its thread has ended, and it with it
+    fiber.set_state(fiber_state::dead);  // its thread has ended, and it with it
+    fiber.drop_ref();
 }
 
 void thread_state::report(std::string_view fiber_name, std::exception_ptr error) noexcept {

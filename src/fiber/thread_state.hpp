@@ -35,7 +35,7 @@ protected:
 /// The main fiber of a thread: runs on the thread's own stack.
 class main_fiber final : public fiber_core {
 public:
-    main_fiber() : fiber_core("main", max_stack_size) { is_main = true; }
+    main_fiber() : fiber_core("main", max_stack_size, role::main) {}
     message run() override { return {}; }
     void destroy() noexcept override { delete this; }
 };
@@ -56,7 +56,8 @@ public:
     message* mail = nullptr;         // what the fiber that is being switched to will find
     exception_globals* exceptions = nullptr;
     int* error_number = nullptr;
-    std::unique_ptr<trace_callback> trace;
+    std::shared_ptr<trace_callback> trace;
+    bool is_tracing = false;
 
     main_fiber* main = nullptr;
     stack_slot main_stack;
@@ -64,14 +65,16 @@ public:
     stack_pool stacks;
     intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start
     scheduler* sched = nullptr;
-    std::uint64_t number = 0;
+    std::uint32_t number = 0;
     std::uint64_t fibers_made = 0;
 
     /// Fibers whose last handle was dropped on another thread. The lock also guards `sched` against other threads.
     spinlock graveyard_lock;
-    fiber_core* graveyard = nullptr;
+    std::atomic<fiber_core*> graveyard{nullptr};
     bool is_alive = false;  // a thread has it; guarded by the lock
+    std::atomic<bool> is_lost{false};  // its thread stayed behind in the parent of a fork
     thread_state* next_idle = nullptr;
+    thread_state* next_state = nullptr;  // in the list of all
 
     /// Takes a fiber whose last handle is gone and that must be unwound by this thread. Any thread.
     void bury(fiber_core& fiber) noexcept;
@@ -86,6 +89,9 @@ inline thread_state& this_thread() {
     if (!this_thread_state) [[unlikely]] return make_thread_state();
     return *this_thread_state;
 }
+
+/// In the child of a fork: of all threads only this one is left.
+void lose_other_threads() noexcept;
 
 /// Writes `coir: error in fiber "name": what` to stderr: where nobody else handles it.
 void print_unhandled(std::string_view fiber_name, const std::exception_ptr& error) noexcept;

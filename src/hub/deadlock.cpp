@@ -43,16 +43,19 @@ int threads_in_process() noexcept {
 
 }  // namespace
 
-stuck_thread::stuck_thread(deadline limit) noexcept : counted_(limit.is_never()) { stuck_threads += counted_; }
-
-stuck_thread::~stuck_thread() {
-    stuck_threads -= counted_;
-    ++awakenings;
+void count_stuck(int change) noexcept {
+    stuck_threads += change;
+    if (change < 0) ++awakenings;
 }
 
 void count_idle_helper(int change) noexcept {
     idle_helpers += change;
     ++awakenings;
+}
+
+void forget_stuck_threads() noexcept {
+    stuck_threads = 0;
+    idle_helpers = 0;
 }
 
 /// The hub has nothing to do and nothing to wait for. Says until when to sleep.
@@ -62,7 +65,7 @@ std::int64_t hub_core::look_for_deadlock() noexcept {
     const bool unchanged = is_stuck_ && std::exchange(seen_awakenings_, seen) == seen;
     if (!is_stuck_) {
         is_stuck_ = true;
-        ++stuck_threads;
+        count_stuck(+1);
         seen_awakenings_ = seen;
         if (suspicion_at_ == 0) suspicion_at_ = now + report_after;
     }
@@ -70,6 +73,7 @@ std::int64_t hub_core::look_for_deadlock() noexcept {
     if (stuck_threads + idle_helpers >= threads) {
         // With several threads it must be seen twice: one may have been on its way.
         if (threads > 1 && !unchanged) return now + second_look_after;
+        no_longer_stuck();
         raise_deadlock();
         return now + look_again_every;
     }
@@ -83,21 +87,18 @@ std::int64_t hub_core::look_for_deadlock() noexcept {
 }
 
 void hub_core::no_longer_stuck() noexcept {
-    if (!is_stuck_) return;
-    is_stuck_ = false;
-    --stuck_threads;
-    ++awakenings;
+    if (is_stuck_.exchange(false)) count_stuck(-1);
 }
 
 void hub_core::raise_deadlock() noexcept {
     const auto error = std::make_exception_ptr(deadlock(
         fmt::format("deadlock: nothing in this process can end these waits:\n{}", describe_fibers())));
     fiber_core& main = *thread_.main;
-    if (main.state() == fiber_state::parked && main.is_interruptible(main.language.uncaught) &&
-        main.waiting->abandon()) {
+    const bool may_throw = main.is_interruptible(main.language.uncaught);
+    if (may_throw && main.state() == fiber_state::parked && main.waiting->abandon()) {
         main.waiting->interrupt_with(error);
         make_ready(main);
-    } else if (main.state() == fiber_state::suspended) {
+    } else if (may_throw && main.state() == fiber_state::suspended) {
         message mail{{}, error};
         thread_.mail = &mail;
         main.set_state(fiber_state::running);

@@ -38,7 +38,7 @@ wake_reason fd_watch::wait(direction d, deadline limit) {
     hub_core& hub = hub_core::current();
     std::unique_lock lock(lock_);
     if (is_closed()) return wake_reason::closed;
-    if (home_ != &hub || home_generation_ != hub.epoll_generation()) bind(hub);
+    if (home_ != &hub || home_generation_ != fork_generation()) bind(hub);
     if (may(d)) return wake_reason::ready;
     const counted_waiter counted(hub);
     waiter self({d == direction::read ? "readable" : "writable", nullptr, fd_});
@@ -55,7 +55,7 @@ void fd_watch::bind(hub_core& hub) {
     if (const int error = hub.events().add(fd_, all_events, this)) throw_system_error(error, "epoll_ctl add", fd_);
     hub.add_ref();
     home_ = &hub;
-    home_generation_ = hub.epoll_generation();
+    home_generation_ = fork_generation();
 }
 
 /// Under the lock. The former hub may be about to handle an event for this object: it keeps it alive until its loop
@@ -63,8 +63,9 @@ void fd_watch::bind(hub_core& hub) {
 void fd_watch::leave_home() noexcept {
     hub_core* home = std::exchange(home_, nullptr);
     if (!home) return;
-    if (home_generation_ == home->epoll_generation()) home->events().remove(fd_);
-    if (home != hub_core::of_this_thread()) {
+    const bool is_registered = home_generation_ == fork_generation();
+    if (is_registered) home->events().remove(fd_);
+    if (is_registered && home != hub_core::of_this_thread()) {
         struct farewell final : remote_item {
             explicit farewell(fd_watch& w) noexcept : watch(&w) {}
             void run_on_hub(hub_core&) noexcept override { delete this; }

@@ -54,6 +54,8 @@ public:
 
     void add_ref() noexcept { refs_.add(); }
     void drop_ref() noexcept {
+        if (!refs_.drop()) return;
+        close();  // its hub may take a reference for a while
         if (refs_.drop()) delete this;
     }
 
@@ -61,7 +63,7 @@ public:
 
 private:
     explicit fd_watch(int fd) noexcept : fd_(fd) {}
-    ~fd_watch() { close(); }
+    ~fd_watch() = default;
 
     static constexpr std::uint32_t closed_bit = 1u << 31;
     static constexpr std::size_t index(direction d) noexcept { return static_cast<std::size_t>(d); }
@@ -79,7 +81,7 @@ private:
     spinlock lock_;  // guards all below
     wait_queue waiters_[2];
     hub_core* home_ = nullptr;  // counted
-    std::uint32_t home_generation_ = 0;
+    std::uint32_t home_generation_ = 0;  // fork_generation() when it was registered
 };
 
 }  // namespace coir::detail

@@ -3,38 +3,40 @@
 
 #include "hub/hub_core.hpp"
 
-#include <coir/base/unique_fd.hpp>
-
 namespace coir::detail {
 
-/// Level-triggered, and registered only while somebody waits: nothing is assumed about what is read, and nothing is
-/// left behind for the owner's close to trip over. For its hub's thread.
-class foreign_watch final : public poll_target {
+/// Registered only while somebody waits, and for one event at a time (EPOLLONESHOT): nothing is assumed about what is
+/// read. Its owner may close the number, and even get it again for another file, while fibers wait: a registration
+/// that can then no longer be removed fires once at most, and its key finds nobody. For its hub's thread.
+class foreign_watch {
 public:
     /// Waits until `fd` has one of `events` (EPOLLIN, EPOLLOUT), or an error or hang-up. A regular file, which epoll
     /// refuses, is always ready. Throws std::system_error for what is no descriptor.
     static wake_reason wait(int fd, std::uint32_t events, deadline limit);
 
-    void on_events(std::uint32_t events) noexcept override;
-
-    foreign_watch(hub_core& hub, int fd) noexcept : hub_(hub), fd_(fd) {}
-    ~foreign_watch() { deregister(); }
+    foreign_watch(hub_core& hub, int fd) noexcept;
+    ~foreign_watch();
     foreign_watch(const foreign_watch&) = delete;
 
+    void on_events(std::uint32_t events) noexcept;
+
+    std::uint64_t key() const noexcept { return key_; }
+    static int fd_of(std::uint64_t key) noexcept { return static_cast<int>(key & 0xffff'ffff); }
+
 private:
-    int update_interest() noexcept;
-    int register_for(std::uint32_t events) noexcept;
-    void deregister() noexcept;
-    bool is_unused() noexcept { return readers_.empty() && writers_.empty(); }
+    struct visit;
+
+    int ask_for(std::uint32_t events) noexcept;
+    std::uint32_t wanted() noexcept;
     void wake_first(wait_queue& queue) noexcept;
 
     hub_core& hub_;
     const int fd_;
-    unique_fd duplicate_;  // stands in for a number that is registered already, by coir itself
-    std::uint32_t registered_ = 0;
+    const std::uint64_t key_;  // the number, and which watch of it this is
     spinlock lock_;
     wait_queue readers_;
     wait_queue writers_;
+    int visitors_ = 0;
 };
 
 }  // namespace coir::detail

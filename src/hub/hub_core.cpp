@@ -15,6 +15,7 @@ namespace coir::detail {
 namespace {
 
 constexpr int first_round = 64;
+/// How many I/O operations a fiber may complete without waiting before others get their turn.
 constexpr int io_operations_per_turn = 128;
 
 struct posted_function final : remote_item {
@@ -33,15 +34,19 @@ struct posted_function final : remote_item {
     unique_function<void()> function;
 };
 
-/// Whom a call of `fiber` has led to: itself, or the one at the end of the chain of calls that it waits for.
-fiber_core& end_of_calls(fiber_core& fiber) noexcept {
-    fiber_core* at = &fiber;
-    while (at->state() == fiber_state::suspended && at->switched_to) at = at->switched_to;
-    return *at;
-}
-
 bool is_parked_interruptibly(const fiber_core& fiber) noexcept {
     return fiber.state() == fiber_state::parked && fiber.is_interruptible(fiber.language.uncaught);
+}
+
+/// Who is blocked for `fiber`: itself, or the one at the end of the chain of calls that it waits for. Null when that
+/// one is not parked, or a shield or an unwinding on the way protects it.
+fiber_core* blocked_for(fiber_core& fiber) noexcept {
+    fiber_core* at = &fiber;
+    while (at->state() == fiber_state::suspended && at->switched_to) {
+        if (!at->is_interruptible(at->language.uncaught)) return nullptr;
+        at = at->switched_to;
+    }
+    return is_parked_interruptibly(*at) ? at : nullptr;
 }
 
 }  // namespace
@@ -67,10 +72,12 @@ hub_core& hub_core::make(thread_state& thread) {
     auto* made = new hub_core(thread);
     const std::lock_guard guard(thread.graveyard_lock);
     thread.sched = made;
+    if (thread.graveyard.load()) made->graveyard_filled();
     return *made;
 }
 
 fiber_core& hub_core::next_to_run() noexcept {
+    io_budget_ = io_operations_per_turn;
     while (budget_ > 0) {
         fiber_core* next = ready_.pop();
         if (!next) break;
@@ -81,7 +88,7 @@ fiber_core& hub_core::next_to_run() noexcept {
         }
         if (!next->is_dead()) {
             try {
-                start(thread_, *next);
+                start(thread_, *next, *thread_.main);
                 next->set_state(fiber_state::running);
                 return *next;
             } catch (...) {
@@ -119,16 +126,26 @@ void hub_core::poll() {
 
 int hub_core::embed() {
     is_embedded_ = true;
-    poller_->alarm(timers_.next_due());
-    if (!ready_.empty()) poller_->wake();
+    await_outside();
     return poller_->fd();
 }
 
+/// Another loop waits for this hub's descriptor: it must become readable for whatever poll() would do.
+void hub_core::await_outside() noexcept {
+    poller_->alarm(timers_.next_due());
+    if (!remote_.start_sleep() || !ready_.empty()) poller_->wake();
+}
+
+void hub_core::on_key(std::uint64_t key, std::uint32_t events) noexcept {
+    const auto found = foreign_watches.find(foreign_watch::fd_of(key));
+    if (found != foreign_watches.end() && found->second->key() == key) found->second->on_events(events);
+}
+
 void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexcept {
-    fiber_core& blocked = end_of_calls(fiber);
-    if (is_parked_interruptibly(blocked) && blocked.waiting->abandon()) {
-        blocked.waiting->interrupt_with(what.error());
-        make_ready(blocked);
+    fiber_core* blocked = blocked_for(fiber);
+    if (blocked && blocked->waiting->abandon()) {
+        blocked->waiting->interrupt_with(what.error(), what.cancels);
+        make_ready(*blocked);
     } else {
         fiber.interrupts.push_back(what);
     }
@@ -145,7 +162,10 @@ bool hub_core::send(remote_item& item) noexcept {
     // The item may end the last fiber of this hub, and the hub with it, as soon as it is linked.
     add_ref();
     const remote_queue::result result = remote_.push(item);
-    if (result == remote_queue::result::must_wake) poller_->wake();
+    if (result == remote_queue::result::must_wake) {
+        no_longer_stuck();
+        poller_->wake();
+    }
     drop_ref();
     return result != remote_queue::result::closed;
 }

@@ -31,7 +31,7 @@ private:
     hub_core& hub_;
 };
 
-class hub_core final : public scheduler, private remote_item {
+class hub_core final : public scheduler, private remote_item, private keyed_events {
 public:
     /// The calling thread's, made at first use.
     static hub_core& current() {
@@ -60,6 +60,7 @@ public:
     // --- on the hub's thread
 
     void make_ready(fiber_core& fiber) noexcept {
+        if (is_embedded_ && ready_.empty()) [[unlikely]] poller_->wake();
         fiber.waiting = nullptr;
         fiber.set_state(fiber_state::queued);
         ready_.push(fiber);
@@ -71,15 +72,16 @@ public:
     void cancel(timer& t) noexcept { timers_.cancel(t); }
     /// Hands `error` to a fiber that may be blocked deep in the fibers it has called; see src/task/README.md.
     void interrupt(fiber_core& fiber, interrupt& what) noexcept;
-    /// Counts down the successful I/O operations that a fiber may do before others get their turn.
+    /// False when the current fiber has had its turn's worth of I/O without waiting: it should yield.
     bool spend_io_budget() noexcept { return --io_budget_ > 0; }
 
     /// How many fibers wait for a descriptor: one more, one less.
     std::size_t fd_waiters = 0;
     /// Work elsewhere that will wake a fiber of this hub: no deadlock while it is not zero. Any thread.
     std::atomic<int> outside_work{0};
-    /// Watches of descriptors that coir does not own, as long as somebody waits.
+    /// Watches of descriptors that coir does not own, by number, as long as somebody waits.
     std::unordered_map<int, std::unique_ptr<foreign_watch>> foreign_watches;
+    std::uint32_t foreign_watches_made = 0;
 
     // --- any thread
 
@@ -104,8 +106,6 @@ public:
     thread_state& thread() noexcept { return thread_; }
     poller& events() noexcept { return *poller_; }
     timer_queue& timers() noexcept { return timers_; }
-    /// Changes when the hub gets another epoll set: in the child of a fork.
-    std::uint32_t epoll_generation() const noexcept { return epoll_generation_; }
     hub& handle() noexcept { return *std::launder(reinterpret_cast<hub*>(handle_room_)); }
     void after_fork();
     [[noreturn]] void run_loop();
@@ -118,6 +118,7 @@ private:
     void switch_to(fiber_core& next);
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
+    void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;
@@ -128,11 +129,12 @@ private:
     void raise_deadlock() noexcept;
     void no_longer_stuck() noexcept;
     void resume_poller() noexcept;
+    void await_outside() noexcept;
     void ask_all_to_end() noexcept;
-    void give_up_on(fiber_core& fiber) noexcept;
 
     // --- touched by every switch
     run_queue ready_;
+    bool is_embedded_ = false;  // another loop waits for poller_
     int budget_;  // switches until the loop gets its turn
     int io_budget_;
     thread_state& thread_;
@@ -147,10 +149,8 @@ private:
     loop_fiber loop_;
     alignas(hub) std::byte handle_room_[sizeof(hub)];  // what hub::current() refers to; not counted
     unhandled_handler unhandled_;
-    std::uint32_t epoll_generation_ = 0;
-    bool is_embedded_ = false;
     std::atomic<bool> is_burying_{false};
-    bool is_stuck_ = false;  // counted among the stuck, see deadlock.cpp
+    std::atomic<bool> is_stuck_{false};  // counted among the stuck: see deadlock.hpp
     std::int64_t suspicion_at_ = 0;  // when to say that it looks like a deadlock
     std::uint64_t seen_awakenings_ = 0;
     std::int64_t trim_at_ = timer_queue::never;
@@ -163,5 +163,9 @@ std::string describe_wait(fiber_core& fiber);
 
 /// Installs the handlers that give the child of a fork a fresh hub. Once.
 void watch_forks();
+
+/// How often this process was made by a fork of one with a hub: what was registered with epoll before the last one is
+/// the parent's.
+std::uint32_t fork_generation() noexcept;
 
 }  // namespace coir::detail

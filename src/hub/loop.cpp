@@ -17,7 +17,6 @@ namespace {
 constexpr std::int64_t short_round = 50'000;  // ns
 constexpr std::int64_t long_round = 200'000;
 constexpr int most_switches = 4096;
-constexpr int io_operations_per_turn = 128;
 
 constexpr std::int64_t trim_after = 2'000'000'000;  // ns of idling
 
@@ -37,7 +36,9 @@ void hub_core::run_loop() {
 /// Wakes and functions from other threads, in the order in which they came; what they send in turn is for the next
 /// round.
 void hub_core::run_remote_items() noexcept {
+    remote_.end_sleep();
     remote_item* next = remote_.empty() ? nullptr : remote_.take_all();
+    if (next) no_longer_stuck();
     while (next) {
         // The item is gone, or on another queue, once it has run.
         remote_item& item = *std::exchange(next, next->next_remote);
@@ -47,10 +48,10 @@ void hub_core::run_remote_items() noexcept {
 
 /// Takes in what the kernel has; waits for it only if nobody is ready.
 void hub_core::wait_for_events() noexcept {
-    if (!ready_.empty() || polling_) return poller_->wait(0);
+    if (!ready_.empty() || polling_) return poller_->wait(0, *this);
     const std::int64_t until = idle_until();
     if (!ready_.empty()) return;
-    if (remote_.start_sleep()) poller_->wait(until);
+    if (remote_.start_sleep()) poller_->wait(until, *this);
     remote_.end_sleep();
 }
 
@@ -87,7 +88,6 @@ void hub_core::expire_timers() noexcept {
 /// A round: until nobody is ready, or the budget is used up.
 void hub_core::run_fibers() noexcept {
     budget_ = round_;
-    io_budget_ = io_operations_per_turn;
     if (ready_.empty()) return;
     if (is_stuck_) no_longer_stuck();
     fiber_core& next = next_to_run();
@@ -99,8 +99,7 @@ void hub_core::run_fibers() noexcept {
 
 void hub_core::resume_poller() noexcept {
     fiber_core& main = *std::exchange(polling_, nullptr);
-    poller_->alarm(timers_.next_due());
-    if (!ready_.empty()) poller_->wake();
+    await_outside();
     main.set_state(fiber_state::running);
     switch_context(thread_, main);
     reap(thread_);

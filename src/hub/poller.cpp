@@ -21,9 +21,10 @@ namespace {
 
 constexpr int batch_size = 256;
 
-// Stand for the two descriptors that have no target.
+// Stand for the descriptors that have no target. A target's address is aligned, and never one of them.
 constexpr std::uint64_t wake_mark = 1;
 constexpr std::uint64_t alarm_mark = 2;
+constexpr std::uint64_t keyed_mark = 3;
 
 int control(int epoll, int operation, int fd, std::uint32_t events, std::uint64_t data) noexcept {
     epoll_event event{};
@@ -67,13 +68,36 @@ int poller::add(int fd, std::uint32_t events, poll_target* target) noexcept {
     return control(epoll_.get(), EPOLL_CTL_ADD, fd, events, as_data(target));
 }
 
-int poller::modify(int fd, std::uint32_t events, poll_target* target) noexcept {
-    return control(epoll_.get(), EPOLL_CTL_MOD, fd, events, as_data(target));
+int poller::add_key(int fd, std::uint32_t events, std::uint64_t key) noexcept {
+    if (const int error = open_keyed()) return error;
+    return control(keyed_.get(), EPOLL_CTL_ADD, fd, events, key);
+}
+
+int poller::modify_key(int fd, std::uint32_t events, std::uint64_t key) noexcept {
+    if (const int error = open_keyed()) return error;
+    return control(keyed_.get(), EPOLL_CTL_MOD, fd, events, key);
+}
+
+int poller::remove_key(int fd) noexcept { return control(keyed_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
+
+int poller::open_keyed() noexcept {
+    if (keyed_) return 0;
+    keyed_.reset(sys.epoll_create1(EPOLL_CLOEXEC));
+    if (!keyed_) return errno;
+    const int error = control(epoll_.get(), EPOLL_CTL_ADD, keyed_.get(), EPOLLIN, keyed_mark);
+    if (error) keyed_.reset();
+    return error;
+}
+
+void poller::take_keyed(keyed_events& keyed) noexcept {
+    epoll_event events[batch_size];
+    const int n = wait_for_events(keyed_.get(), events, 0);
+    for (int i = 0; i < n; ++i) keyed.on_key(events[i].data.u64, events[i].events);
 }
 
 int poller::remove(int fd) noexcept { return control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
 
-void poller::wait(std::int64_t due) noexcept {
+void poller::wait(std::int64_t due, keyed_events& keyed) noexcept {
     std::int64_t span = -1;
     if (due != std::numeric_limits<std::int64_t>::max()) {
         span = due == 0 ? 0 : std::max<std::int64_t>(due - steady_now(), 0);
@@ -81,10 +105,15 @@ void poller::wait(std::int64_t due) noexcept {
     epoll_event events[batch_size];
     const int n = wait_for_events(epoll_.get(), events, span);  // EINTR: the loop comes round again
     for (int i = 0; i < n; ++i) {
-        switch (events[i].data.u64) {
-            case wake_mark: drain(wake_.get()); break;
-            case alarm_mark: drain(alarm_.get()); break;
-            default: reinterpret_cast<poll_target*>(events[i].data.u64)->on_events(events[i].events);
+        const std::uint64_t data = events[i].data.u64;
+        if (data == wake_mark) {
+            drain(wake_.get());
+        } else if (data == alarm_mark) {
+            drain(alarm_.get());
+        } else if (data == keyed_mark) {
+            take_keyed(keyed);
+        } else {
+            reinterpret_cast<poll_target*>(data)->on_events(events[i].events);
         }
     }
 }

@@ -17,6 +17,15 @@ protected:
     ~poll_target() = default;
 };
 
+/// Gets the events of descriptors that coir does not own: by key, because who asked may be gone when they come.
+class keyed_events {
+public:
+    virtual void on_key(std::uint64_t key, std::uint32_t events) noexcept = 0;
+
+protected:
+    ~keyed_events() = default;
+};
+
 class poller {
 public:
     /// Throws std::system_error.
@@ -24,12 +33,17 @@ public:
 
     /// epoll_ctl; returns 0 or an errno value. Any thread.
     int add(int fd, std::uint32_t events, poll_target* target) noexcept;
-    int modify(int fd, std::uint32_t events, poll_target* target) noexcept;
     int remove(int fd) noexcept;
+
+    /// The same for a descriptor that coir does not own. Those are in a set of their own, so that a number that is
+    /// closed and comes back as one of coir's cannot be confused with it.
+    int add_key(int fd, std::uint32_t events, std::uint64_t key) noexcept;
+    int modify_key(int fd, std::uint32_t events, std::uint64_t key) noexcept;
+    int remove_key(int fd) noexcept;
 
     /// Waits until `due` (nanoseconds of the steady clock, 0 for not at all), an event or a wake(), and hands the
     /// events to their targets.
-    void wait(std::int64_t due) noexcept;
+    void wait(std::int64_t due, keyed_events& keyed) noexcept;
 
     /// Ends a wait. Any thread.
     void wake() noexcept;
@@ -41,8 +55,11 @@ public:
 
 private:
     void drain(int fd) noexcept;
+    void take_keyed(keyed_events& keyed) noexcept;
+    int open_keyed() noexcept;
 
     unique_fd epoll_;
+    unique_fd keyed_;  // an epoll set inside the other, made when it is needed
     unique_fd wake_;
     unique_fd alarm_;
 };

@@ -58,12 +58,13 @@ void on_signal(int number) {
 }
 
 void catch_signal(int number) {
-    if (users[static_cast<std::size_t>(number)]++ != 0) return;
+    const auto index = static_cast<std::size_t>(number);
+    if (users[index]++ != 0) return;
     struct sigaction action {};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     ::sigfillset(&action.sa_mask);
-    ::sigaction(number, &action, &former_actions[static_cast<std::size_t>(number)]);
+    ::sigaction(number, &action, &former_actions[index]);
 }
 
 void release_signal(int number) noexcept {
@@ -80,7 +81,10 @@ void for_each_signal(std::uint64_t mask, Function function) {
 std::uint64_t checked_mask(std::initializer_list<int> signals) {
     std::uint64_t mask = 0;
     for (const int number : signals) {
-        if (number < 1 || number > 64 || number == SIGKILL || number == SIGSTOP || number == SIGSEGV) {
+        // Asking for the present action fails for what libc keeps to itself, setting it for what cannot be caught.
+        struct sigaction present {};
+        const bool known = number >= 1 && number <= 64 && ::sigaction(number, nullptr, &present) == 0;
+        if (!known || number == SIGKILL || number == SIGSTOP || number == SIGSEGV) {
             detail::throw_system_error(EINVAL, fmt::format("signal_set: signal {} cannot be waited for", number));
         }
         mask |= bit_of(number);

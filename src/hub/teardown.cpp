@@ -1,6 +1,7 @@
 // How a hub ends with its thread, and how it starts anew in the child of a fork.
 #include "fiber/lifecycle.hpp"
 #include "fiber/switch.hpp"
+#include "hub/deadlock.hpp"
 #include "hub/foreign_watch.hpp"
 #include "hub/hub_core.hpp"
 
@@ -8,7 +9,9 @@
 
 #include <pthread.h>
 
-#include <fmt/format.h>
+#include <atomic>
+#include <string>
+#include <utility>
 
 namespace coir::detail {
 
@@ -20,7 +23,12 @@ constexpr auto patience = 2s;
 
 std::exception_ptr gone(const char* why) { return std::make_exception_ptr(task_cancelled(why)); }
 
+std::atomic<std::uint32_t> forks{0};
+
 void hub_after_fork() noexcept {
+    ++forks;
+    lose_other_threads();
+    forget_stuck_threads();
     if (hub_core* hub = hub_core::of_this_thread()) hub->after_fork();
 }
 
@@ -35,11 +43,16 @@ public:
         return {};
     }
     bool is_task() const noexcept override { return true; }
-    void end_early(std::exception_ptr) noexcept override { set_state(fiber_state::dead); }
+    void end_early(std::exception_ptr) noexcept override {
+        unlink();
+        set_state(fiber_state::dead);
+    }
     void destroy() noexcept override { delete this; }
 };
 
 }  // namespace
+
+std::uint32_t fork_generation() noexcept { return forks.load(std::memory_order_relaxed); }
 
 void watch_forks() {
     [[maybe_unused]] static const int installed = ::pthread_atfork(nullptr, nullptr, hub_after_fork);
@@ -58,17 +71,13 @@ void hub_core::graveyard_filled() noexcept {
 }
 
 void hub_core::ask_all_to_end() noexcept {
-    for (bool again = true; again;) {
-        again = false;
-        for (fiber_core& fiber : thread_.fibers) {
-            if (fiber.exiting) continue;
-            fiber.exiting = true;
-            if (!fiber.is_started()) {
-                fiber.end_early(gone("the thread has ended before the task started"));
-                again = true;  // it has left the list
-                break;
-            }
-            if (fiber.state() == fiber_state::parked) interrupt_wait(fiber);
+    for (fiber_core& fiber : thread_.fibers) {
+        if (!fiber.is_started()) {
+            fiber.cancel_here();
+        } else if (fiber.state() == fiber_state::suspended) {
+            // unwind_suspended comes to it
+        } else if (!std::exchange(fiber.exiting, true) && fiber.state() == fiber_state::parked) {
+            interrupt_wait(fiber);
         }
     }
 }
@@ -87,19 +96,11 @@ void hub_core::end_fibers() noexcept {
     }
     empty_graveyard(thread_);
     --main.shields;
-    while (!thread_.fibers.empty()) give_up_on(*thread_.fibers.begin());
-}
-
-void hub_core::give_up_on(fiber_core& fiber) noexcept {
-    report_unhandled(fiber.name(), std::make_exception_ptr(fiber_error(fmt::format(
-                                       "fiber \"{}\" did not end with its thread: it {}; its stack is kept",
-                                       fiber.name(), describe_wait(fiber)))));
-    if (fiber.state() == fiber_state::parked) fiber.waiting->abandon();
-    if (fiber.is_task()) {
-        fiber.end_early(gone("the task's thread has ended"));
-    } else {
-        fiber.unlink();
-        fiber.set_state(fiber_state::dead);
+    while (!thread_.fibers.empty()) {
+        fiber_core& fiber = *thread_.fibers.begin();
+        const std::string why = "did not end with its thread: it " + describe_wait(fiber);
+        if (fiber.state() == fiber_state::parked) fiber.waiting->abandon();
+        give_up_on(thread_, fiber, why);
     }
 }
 
@@ -113,6 +114,8 @@ void hub_core::retire() noexcept {
 }
 
 void hub_core::after_fork() {
+    poller_ = std::make_unique<poller>();  // first: what is taken back below must not be the parent's
+    is_stuck_ = false;
     fiber_core* self = thread_.current;
     timers_.cancel_if([self](const timer& t) { return t.fiber != self; });
     while (!thread_.fibers.empty()) {
@@ -142,8 +145,6 @@ void hub_core::after_fork() {
     fd_waiters = 0;
     outside_work = 0;
     polling_ = nullptr;
-    ++epoll_generation_;
-    poller_ = std::make_unique<poller>();
 }
 
 }  // namespace coir::detail

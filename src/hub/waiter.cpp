@@ -52,16 +52,26 @@ struct armed_timer {
     timer& limit;
 };
 
-interrupt* first_interrupt(fiber_core& fiber) noexcept {
-    return fiber.interrupts.empty() ? nullptr : &fiber.interrupts.front();
-}
-
-/// Also those of the fibers that have called this one: they are blocked in its place.
-interrupt* pending_interrupt(fiber_core& self) noexcept {
-    for (fiber_core* at = &self; at; at = at->switcher) {
-        if (interrupt* found = first_interrupt(*at)) return found;
+/// What may be thrown now. Also of the fibers that have called this one: it is blocked in their place. A shield, or an
+/// unwinding, protects what stands before it.
+interrupt* pending_interrupt(thread_state& thread) noexcept {
+    fiber_core* at = thread.current;
+    for (unsigned int uncaught = thread.exceptions->uncaught; at->is_interruptible(uncaught);) {
+        if (!at->interrupts.empty()) return &at->interrupts.front();
+        at = at->switcher;
+        if (!at) break;
+        uncaught = at->language.uncaught;
     }
     return nullptr;
+}
+
+/// Whether throw_if_interrupted would throw.
+bool must_not_wait(thread_state& thread) noexcept {
+    fiber_core& self = *thread.current;
+    // What nearly always holds, from one cache line.
+    if (self.interrupts.empty() && !self.switcher && !self.exiting && !self.is_loop) [[likely]] return false;
+    return self.is_loop || pending_interrupt(thread) ||
+           (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
 }
 
 }  // namespace
@@ -73,23 +83,14 @@ std::string wait_info::describe() const {
     return what;
 }
 
-/// Whether throw_if_interrupted would throw.
-static bool must_not_wait(thread_state& thread) noexcept {
-    fiber_core& self = *thread.current;
-    const bool may_throw = self.is_interruptible(thread.exceptions->uncaught);
-    return self.is_loop || (may_throw && pending_interrupt(self)) ||
-           (self.exiting && thread.exceptions->uncaught <= self.entry_uncaught);
-}
-
 void throw_if_interrupted() {
     thread_state& thread = this_thread();
-    fiber_core& self = *thread.current;
-    if (self.is_loop) {
+    if (!must_not_wait(thread)) [[likely]] return;
+    if (thread.current->is_loop) {
         throw fiber_error("a function posted to a hub may not suspend: spawn a task from it");
     }
     exit_if_orphaned(thread);
-    if (!self.is_interruptible(thread.exceptions->uncaught)) return;
-    if (interrupt* pending = pending_interrupt(self)) {
+    if (interrupt* pending = pending_interrupt(thread)) {
         pending->unlink();
         std::rethrow_exception(pending->error());
     }
@@ -108,6 +109,8 @@ wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, de
     } else {
         thread_futex.store(waiting, std::memory_order_relaxed);
         thread_word_ = &thread_futex;
+        is_stuck_ = limit.is_never();
+        if (is_stuck_) count_stuck(+1);
     }
     queue.push_back(*this);
     lock.unlock();
@@ -134,15 +137,16 @@ wake_reason waiter::park(hub_core& hub, deadline limit) {
         const armed_timer disarm_at_end(hub, timer_);
         hub.switch_away();
     }
-    if (error_) [[unlikely]] {
-        self.cancel_in_flight = false;
-        std::rethrow_exception(std::move(error_));
-    }
+    if (error_) [[unlikely]] rethrow_interrupt();
     return reason_;
 }
 
+void waiter::rethrow_interrupt() {
+    if (cancelled_) cancelled_->cancel_in_flight = false;
+    std::rethrow_exception(std::move(error_));
+}
+
 wake_reason waiter::block_thread(deadline limit) {
-    const stuck_thread counted(limit);
     while (thread_word_->load(std::memory_order_acquire) == waiting) {
         if (limit.expired() && abandon()) return wake_reason::timed_out;
         futex_wait(*thread_word_, limit.expired() ? deadline::never() : limit);
@@ -150,9 +154,15 @@ wake_reason waiter::block_thread(deadline limit) {
     return reason_;
 }
 
+/// By the waker, so that a thread that is about to run is not taken for a stuck one.
+void waiter::no_longer_stuck() noexcept {
+    if (is_stuck_.exchange(false)) count_stuck(-1);
+}
+
 void waiter::notify(wake_reason reason) noexcept {
     reason_ = reason;
     if (!fiber_) {
+        no_longer_stuck();
         futex_wake(*thread_word_);
     } else if (home_ == hub_core::of_this_thread()) {
         home_->make_ready(*fiber_);
@@ -164,7 +174,7 @@ void waiter::notify(wake_reason reason) noexcept {
 void waiter::run_on_hub(hub_core& hub) noexcept { hub.make_ready(*fiber_); }
 
 bool waiter::abandon() noexcept {
-    if (!lock_) return true;
+    if (!lock_) return fiber_->waiting == this;  // nobody can wake it but its own hub
     const std::lock_guard guard(*lock_);
     if (!is_linked()) return false;
     unlink();
@@ -177,8 +187,9 @@ void waiter::abandon_after_fork() noexcept {
     if (is_linked()) unlink();
 }
 
-void waiter::interrupt_with(std::exception_ptr error) noexcept {
+void waiter::interrupt_with(std::exception_ptr error, fiber_core* cancelled) noexcept {
     error_ = std::move(error);
+    cancelled_ = ref<fiber_core>(cancelled);
     reason_ = wake_reason::interrupted;
 }
 

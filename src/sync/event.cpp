@@ -9,7 +9,7 @@ void event::set() noexcept {
 }
 
 bool event::wait_until(deadline limit) {
-    if (is_set()) return true;
+    // Not without the lock: set() may still be inside, and who was let pass may destroy the event.
     std::unique_lock lock(lock_);
     if (is_set()) return true;
     detail::waiter self({"event", this});

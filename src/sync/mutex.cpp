@@ -43,9 +43,14 @@ void mutex::unlock() {
     }
 }
 
+/// What frees it must be the last access: who locks it then may destroy it. So the queue's lock is given up before.
 void mutex::unlock_slowly() noexcept {
-    std::unique_lock lock(lock_);
-    if (!detail::notify_one(waiting_, lock)) state_.store(free, std::memory_order_release);
+    int expected = held;
+    do {
+        std::unique_lock lock(lock_);
+        if (detail::notify_one(waiting_, lock)) return;
+        state_.store(expected = held, std::memory_order_relaxed);
+    } while (!state_.compare_exchange_strong(expected, free, std::memory_order_release, std::memory_order_relaxed));
 }
 
 }  // namespace coir

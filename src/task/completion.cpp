@@ -10,6 +10,13 @@ bool completion::wait(deadline limit, wait_info info) {
     return self.wait(waiters_, lock, limit) == wake_reason::ready;
 }
 
+void completion::finish_after_fork() noexcept {
+    lock_.reset();
+    while (waiters_.pop_front()) {
+    }
+    done_.store(true, std::memory_order_release);
+}
+
 bool completion::attach(wait_node& node) noexcept {
     const std::lock_guard guard(lock_);
     if (is_done()) return false;

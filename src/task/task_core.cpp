@@ -16,10 +16,6 @@ namespace {
 
 std::atomic<std::uint64_t> failures{0};
 
-std::exception_ptr cancelled_before_start() {
-    return std::make_exception_ptr(task_cancelled("cancelled before it started"));
-}
-
 }  // namespace
 
 void launch(task_core& task) {
@@ -32,12 +28,11 @@ void launch(task_core& task) {
     hub.make_ready(task);
 }
 
-message task_core::run() {
-    thread_state& thread = this_thread();
-    std::exception_ptr error;
+/// What escapes the function, but for a cancellation.
+std::exception_ptr task_core::call() {
     try {
-        arrived(thread);
-        invoke();
+        arrived(this_thread());
+        if (!never_run_) invoke();
     } catch (abi::__forced_unwind&) {
         throw;
     } catch (const cancelled&) {
@@ -45,9 +40,14 @@ message task_core::run() {
     } catch (const fiber_exit&) {
         was_cancelled_ = true;
     } catch (...) {
-        error = std::current_exception();
+        return std::current_exception();
     }
-    drop_function();
+    return nullptr;
+}
+
+message task_core::run() {
+    std::exception_ptr error = call();
+    drop_function();  // here, on its own stack, also when it has never run
     while (!interrupts.empty()) interrupts.pop_front();
     end_with(std::move(error));
     // Nobody else can get at the result any more: it goes on the task's own stack.
@@ -68,8 +68,15 @@ void task_core::end_early(std::exception_ptr error) noexcept {
     }
     unlink();
     set_state(fiber_state::dead);
-    if (!is_started()) drop_function();
     end_with(std::move(error));
+}
+
+/// In the child of a fork: its thread has stayed behind, so that it reads as cancelled.
+bool task_core::is_lost() noexcept {
+    if (!owner.load(std::memory_order_relaxed)->is_lost.load(std::memory_order_relaxed)) return false;
+    was_cancelled_ = true;
+    done_.finish_after_fork();
+    return true;
 }
 
 void task_core::end_with(std::exception_ptr error) noexcept {
@@ -90,8 +97,9 @@ void task_core::report_if_unseen() noexcept {
 
 bool task_core::join(deadline limit) {
     if (this == &current_fiber()) throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
-    observe();
-    return done_.wait(limit, {.what = "the end of task", .fiber = this});
+    const bool ended = is_done() || done_.wait(limit, {.what = "the end of task", .fiber = this});
+    if (ended) observe();
+    return ended;
 }
 
 void task_core::rethrow() {
@@ -110,11 +118,13 @@ void task_core::cancel() noexcept {
 
 void task_core::cancel_here() noexcept {
     if (is_done()) return;
-    if (!is_started()) return end_early(cancelled_before_start());
+    if (!is_started()) {
+        never_run_ = was_cancelled_ = true;
+        return;
+    }
     if (cancel_request_.is_linked() || cancel_in_flight) return;
-    cancel_in_flight = state() == fiber_state::parked;
     hub_core::current().interrupt(*this, cancel_request_);
-    if (cancel_request_.is_linked()) cancel_in_flight = false;
+    cancel_in_flight = !cancel_request_.is_linked();
 }
 
 std::exception_ptr task_core::cancel_request::error() noexcept { return std::make_exception_ptr(cancelled{}); }

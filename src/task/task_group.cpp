@@ -33,6 +33,7 @@ struct group_core::impl {
     void wait_until_below(std::size_t count, const char* what);
 
     const std::size_t limit;
+    const int uncaught_before = std::uncaught_exceptions();
     spinlock lock;
     std::size_t alive = 0;
     bool is_cancelled = false;
@@ -132,7 +133,7 @@ void group_core::cancel() noexcept { impl_->cancel_members(); }
 
 void group_core::close() noexcept {
     const shield mask;
-    if (std::uncaught_exceptions() > 0) cancel();
+    if (std::uncaught_exceptions() > impl_->uncaught_before) cancel();
     impl_->wait_until_below(1, "the members of a task group");
     if (impl_->first_error) this_thread().report(impl_->failed_name, impl_->first_error);
 }

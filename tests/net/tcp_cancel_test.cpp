@@ -127,7 +127,8 @@ TEST_F(tcp_cancelled, a_reader_takes_no_byte_with_it) {
         });
         let_others_run();
         const std::string sent = "byte" + std::to_string(i);
-        ASSERT_EQ(::send(ends.client.native_handle(), sent.data(), sent.size(), 0), 5);  // no chance to switch
+        ASSERT_EQ(::send(ends.client.native_handle(), sent.data(), sent.size(), 0),
+                  5);  // no chance to switch
         reading.cancel();
         reading.join();
         char buffer[8];

@@ -1,4 +1,5 @@
-// Closing: who waits is woken, wherever the closing comes from; and what a stream is that was closed or moved.
+// Closing: who waits is woken, wherever the closing comes from; and what a stream is that was closed or
+// moved.
 #include "net/net_test.hpp"
 
 #include <coir/base/unique_fd.hpp>
@@ -48,8 +49,9 @@ auto acceptor_of(tcp_listener& listener) {
 TEST_F(tcp_close, wakes_readers_and_writers) {
     connected_pair ends;
     fill_send_buffer(ends.client);
-    expect_woken({reader_of(ends.client), reader_of(ends.client), writer_to(ends.client), writer_to(ends.client)},
-                 [&] { ends.client.close(); });
+    expect_woken(
+        {reader_of(ends.client), reader_of(ends.client), writer_to(ends.client), writer_to(ends.client)},
+        [&] { ends.client.close(); });
     EXPECT_FALSE(ends.client.is_open());
 }
 
@@ -179,7 +181,8 @@ TEST_F(tcp_close, assigning_to_a_listener_closes_what_it_held) {
     EXPECT_EQ(failure_of([&] { tcp_stream::connect(before); }), std::errc::connection_refused);
 }
 
-/// What other threads do in between a look at the stream and its use has to leave the next owner of the number alone.
+/// What other threads do in between a look at the stream and its use has to leave the next owner of the
+/// number alone.
 template <class Replace, class Use>
 void expect_open_during(tcp_stream& stream, Replace replace, Use use) {
     static tcp_stream* victim;
@@ -237,7 +240,8 @@ TEST_F(tcp_close, during_the_setting_of_an_option_the_number_stays_taken) {
         ends.client,
         [](interference f) {
             interfere = f;
-            coir::detail::sys.setsockopt = [](int fd, int level, int name, const void* value, socklen_t size) {
+            coir::detail::sys.setsockopt = [](int fd, int level, int name, const void* value,
+                                              socklen_t size) {
                 interfere(fd);
                 return ::setsockopt(fd, level, name, value, size);
             };

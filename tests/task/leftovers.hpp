@@ -26,6 +26,7 @@ inline std::ptrdiff_t open_descriptors() {
 class leftovers {
 public:
     leftovers() : hub_(coir::detail::hub_core::current()), stacks_(hub_.thread().stacks.in_use()) {
+        (void)hub_.events().modify_key(-1, 0, 0);  // opens what the hub opens for the first foreign descriptor
         descriptors_ = open_descriptors();
     }
     leftovers(const leftovers&) = delete;

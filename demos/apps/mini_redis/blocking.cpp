@@ -30,15 +30,18 @@ public:
     }
     waiter(const waiter&) = delete;
 
-    void give_up() noexcept { woken_.set(); }
-
-    /// False when its client turns out to have gone: the element is for the next one.
-    bool take_from(std::string_view key, list_value& list) {
-        leave();
+    void give_up() noexcept {
+        if (served_) return;
+        client_.close();
         woken_.set();
-        if (client_.peer_has_gone()) return false;
+    }
+
+    /// Unless its client turns out to have gone: then the element is for the next one.
+    void take_from(std::string_view key, list_value& list) {
+        leave();
+        if (client_.peer_has_gone()) return give_up();
         served_ = {std::string(key), pop_element(all_.data_, key, list, end_)};
-        return true;
+        woken_.set();
     }
 
     std::optional<element> wait(coir::deadline limit) {
@@ -68,7 +71,8 @@ private:
     coir::event woken_;
 };
 
-std::optional<blocked_clients::element> blocked_clients::wait(session& client, std::span<const std::string_view> keys,
+std::optional<blocked_clients::element> blocked_clients::wait(session& client,
+                                                              std::span<const std::string_view> keys,
                                                               list_end end, coir::deadline limit) {
     waiter self(*this, client, keys, end);
     const session::hangup_watch watch(client, [&self] { self.give_up(); });

@@ -32,8 +32,8 @@ public:
 
     explicit blocked_clients(database& data) noexcept : data_(data) {}
 
-    /// Suspends until a push has served the client, the limit is over, or the client has gone. An element that was
-    /// taken for it is always returned.
+    /// Suspends until a push has served the client, the limit is over, or the client has gone. An element
+    /// that was taken for it is always returned.
     std::optional<element> wait(session& client, std::span<const std::string_view> keys, list_end end,
                                 coir::deadline limit);
 

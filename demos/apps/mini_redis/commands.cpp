@@ -5,7 +5,6 @@
 #include "session.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <unordered_map>
 
@@ -23,8 +22,8 @@ std::string in_lower_case(std::string_view text) {
 
 std::vector<const command*> collect_commands() {
     std::vector<const command*> all;
-    for (const auto table : {string_commands, key_commands, hash_commands, list_commands, set_commands, pubsub_commands,
-                             connection_commands, server_commands}) {
+    for (const auto table : {string_commands, key_commands, hash_commands, list_commands, set_commands,
+                             pubsub_commands, connection_commands, server_commands}) {
         for (const command& each : table) all.push_back(&each);
     }
     std::ranges::sort(all, {}, &command::name);
@@ -52,15 +51,16 @@ void check_subscriber_may_run(const command& chosen) {
     for (const std::string_view allowed : {"subscribe", "unsubscribe", "ping", "quit"}) {
         if (chosen.name == allowed) return;
     }
-    throw command_error("ERR Can't execute '" + std::string(chosen.name) +
-                        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+    throw command_error(
+        "ERR Can't execute '" + std::string(chosen.name) +
+        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 
-const command& choose_command(const session& client, arguments args) {
+const command& choose_command(session& client, arguments args) {
     const command* const chosen = find_command(args[0]);
     if (!chosen) throw_unknown_command(args);
     if (!fits(chosen->arity, args.size())) throw_wrong_arity(chosen->name);
-    if (!client.subscriptions.subscriptions().empty()) check_subscriber_may_run(*chosen);
+    if (!client.subscriptions().channels().empty()) check_subscriber_may_run(*chosen);
     return *chosen;
 }
 
@@ -112,7 +112,8 @@ void throw_unknown_subcommand(const call& c) {
     for (char& letter : name) {
         if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
     }
-    throw command_error("ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " + name + " HELP.");
+    throw command_error("ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
+                        name + " HELP.");
 }
 
 }  // namespace mini_redis

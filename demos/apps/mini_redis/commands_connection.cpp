@@ -12,7 +12,7 @@ namespace {
 void ping(call& c) {
     if (c.args.size() > 2) throw_wrong_arity("ping");
     const bool has_text = c.args.size() == 2;
-    if (!c.client.subscriptions.subscriptions().empty()) {  // has to look like a message
+    if (!c.client.subscriptions().channels().empty()) {  // has to look like a message
         c.out.array(2);
         c.out.bulk("pong");
         c.out.bulk(has_text ? c.args[1] : "");
@@ -43,7 +43,9 @@ std::string checked_name(std::string_view name) {
 
 void client(call& c) {
     const auto is = [&](std::string_view name, std::size_t size) {
-        return equal_ignoring_case(c.args[1], name) && c.args.size() == size;
+        if (!equal_ignoring_case(c.args[1], name)) return false;
+        if (c.args.size() != size) throw_wrong_arity("client|" + std::string(name));
+        return true;
     };
     if (is("id", 2)) return c.out.integer(static_cast<std::int64_t>(c.client.id()));
     if (is("getname", 2)) return c.client.name.empty() ? c.out.null() : c.out.bulk(c.client.name);

@@ -66,7 +66,8 @@ void lrange(call& c) {
     const std::int64_t end = std::min(last < 0 ? last + size : last, size - 1) + 1;
     if (begin >= end) return c.out.array(0);
     c.out.array(static_cast<std::size_t>(end - begin));
-    std::for_each(list->begin() + begin, list->begin() + end, [&](const std::string& each) { c.out.bulk(each); });
+    std::for_each(list->begin() + begin, list->begin() + end,
+                  [&](const std::string& each) { c.out.bulk(each); });
 }
 
 /// Zero is for ever.
@@ -84,28 +85,52 @@ void answer_element(reply& out, std::string_view key, std::string_view element) 
     out.bulk(element);
 }
 
+/// False when all of the lists are empty.
+bool pop_first_of(call& c, arguments keys, list_end end) {
+    for (const std::string_view key : keys) {
+        if (list_value* const list = c.data.find_as<list_value>(key)) {
+            answer_element(c.out, key, pop_element(c.data, key, *list, end));
+            return true;
+        }
+    }
+    return false;
+}
+
 void blocking_pop(call& c, list_end end) {
     const auto limit = parse_timeout(c.args.back());
     const auto keys = c.args.subspan(1, c.args.size() - 2);
-    for (const std::string_view key : keys) {
-        if (list_value* const list = c.data.find_as<list_value>(key)) {
-            return answer_element(c.out, key, pop_element(c.data, key, *list, end));
-        }
-    }
-    c.client.flush();  // the answers to what came before
+    if (pop_first_of(c, keys, end)) return;
+    c.client.flush();  // the answers to what came before; meanwhile others may push
+    if (pop_first_of(c, keys, end)) return;
+
     const auto served = c.host.blocked.wait(c.client, keys, end, limit);
-    served ? answer_element(c.out, served->key, served->content) : c.out.null_array();
+    if (served) {
+        answer_element(c.out, served->key, served->content);
+    } else if (!c.client.is_closing()) {
+        c.out.null_array();
+    }
 }
 
 void blpop(call& c) { blocking_pop(c, list_end::front); }
 void brpop(call& c) { blocking_pop(c, list_end::back); }
 
 constexpr command table[] = {
-    {"blpop", -3, access::writes, {1, -2, 1}, blpop, "Takes the first element of one of some lists; waits for one"},
-    {"brpop", -3, access::writes, {1, -2, 1}, brpop, "Takes the last element of one of some lists; waits for one"},
+    {"blpop",
+     -3,
+     access::writes,
+     {1, -2, 1},
+     blpop,
+     "Takes the first element of one of some lists; waits for one"},
+    {"brpop",
+     -3,
+     access::writes,
+     {1, -2, 1},
+     brpop,
+     "Takes the last element of one of some lists; waits for one"},
     {"llen", 2, access::reads, one_key, llen, "The length of a list"},
     {"lpop", -2, access::writes, one_key, lpop, "Takes the first element of a list, or several"},
-    {"lpush", -3, access::writes, one_key, lpush, "Puts elements before the first of a list; says its length"},
+    {"lpush", -3, access::writes, one_key, lpush,
+     "Puts elements before the first of a list; says its length"},
     {"lrange", 4, access::reads, one_key, lrange, "A part of a list; -1 is the last element"},
     {"rpop", -2, access::writes, one_key, rpop, "Takes the last element of a list, or several"},
     {"rpush", -3, access::writes, one_key, rpush, "Puts elements behind the last of a list; says its length"},

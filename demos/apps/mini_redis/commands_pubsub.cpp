@@ -16,21 +16,21 @@ void confirm(call& c, std::string_view what, const std::string_view* channel) {
     c.out.array(3);
     c.out.bulk(what);
     channel ? c.out.bulk(*channel) : c.out.null();
-    c.out.integer(static_cast<std::int64_t>(c.client.subscriptions.subscriptions().size()));
+    c.out.integer(static_cast<std::int64_t>(c.client.subscriptions().channels().size()));
 }
 
 void subscribe(call& c) {
     for (const std::string_view& channel : c.args.subspan(1)) {
-        c.client.subscriptions.subscribe(channel);
+        c.client.subscriptions().subscribe(channel);
         confirm(c, "subscribe", &channel);
     }
 }
 
 void unsubscribe_from_all(call& c) {
-    const auto channels = c.client.subscriptions.subscriptions();  // a copy
+    const auto channels = c.client.subscriptions().channels();  // a copy
     if (channels.empty()) confirm(c, "unsubscribe", nullptr);
     for (const std::string_view channel : channels) {
-        c.client.subscriptions.unsubscribe(channel);
+        c.client.subscriptions().unsubscribe(channel);
         confirm(c, "unsubscribe", &channel);
     }
 }
@@ -38,7 +38,7 @@ void unsubscribe_from_all(call& c) {
 void unsubscribe(call& c) {
     if (c.args.size() == 1) return unsubscribe_from_all(c);
     for (const std::string_view& channel : c.args.subspan(1)) {
-        c.client.subscriptions.unsubscribe(channel);
+        c.client.subscriptions().unsubscribe(channel);
         confirm(c, "unsubscribe", &channel);
     }
 }

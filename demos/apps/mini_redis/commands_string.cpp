@@ -17,25 +17,26 @@ struct set_options {
     bool only_existing = false;
     bool keep_expiry = false;
     bool answer_old = false;
-    std::optional<database::time_point> expires;
+    std::optional<time_unit> expiry_unit = {};
+    std::size_t expiry_index = 0;
 };
 
 set_options parse_set_options(const call& c) {
     set_options options;
     for (std::size_t i = 3; i < c.args.size(); ++i) {
         const auto is = [&](std::string_view word) { return equal_ignoring_case(c.args[i], word); };
-        const bool free_expiry = !options.expires && !options.keep_expiry;
+        const bool no_expiry_yet = !options.expiry_unit && !options.keep_expiry;
         if (is("nx") && !options.only_existing) {
             options.only_new = true;
         } else if (is("xx") && !options.only_new) {
             options.only_existing = true;
         } else if (is("get")) {
             options.answer_old = true;
-        } else if (is("keepttl") && !options.expires) {
+        } else if (is("keepttl") && !options.expiry_unit) {
             options.keep_expiry = true;
-        } else if ((is("ex") || is("px")) && free_expiry && i + 1 < c.args.size()) {
-            const time_unit unit = is("ex") ? time_unit::seconds : time_unit::milliseconds;
-            options.expires = parse_positive_expiry(c, ++i, unit, "set");
+        } else if ((is("ex") || is("px")) && no_expiry_yet && i + 1 < c.args.size()) {
+            options.expiry_unit = is("ex") ? time_unit::seconds : time_unit::milliseconds;
+            options.expiry_index = ++i;
         } else {
             throw_syntax_error();
         }
@@ -45,14 +46,17 @@ set_options parse_set_options(const call& c) {
 
 void set(call& c) {
     const set_options options = parse_set_options(c);
+    std::optional<database::time_point> expires;
+    if (options.expiry_unit)
+        expires = parse_positive_expiry(c, options.expiry_index, *options.expiry_unit, "set");
+
     const std::string_view key = c.args[1];
-    if (options.answer_old) {
-        bulk_or_null(c.out, c.data.find_as<string_value>(key));
-    }
-    const bool blocked = (options.only_new && c.data.find(key)) || (options.only_existing && !c.data.find(key));
+    if (options.answer_old) bulk_or_null(c.out, c.data.find_as<string_value>(key));
+    const bool blocked =
+        (options.only_new && c.data.find(key)) || (options.only_existing && !c.data.find(key));
     if (!blocked) {
         c.data.set(key, c.args[2], options.keep_expiry);
-        if (options.expires) c.data.expire_at(key, *options.expires);
+        if (expires) c.data.expire_at(key, *expires);
     }
     if (options.answer_old) return;
     blocked ? c.out.null() : c.out.ok();
@@ -89,7 +93,8 @@ void add(call& c, std::int64_t change) {
     const auto old = text ? parse_integer(*text) : 0;
     if (!old) throw command_error("ERR value is not an integer or out of range");
     std::int64_t sum = 0;
-    if (__builtin_add_overflow(*old, change, &sum)) throw command_error("ERR increment or decrement would overflow");
+    if (__builtin_add_overflow(*old, change, &sum))
+        throw command_error("ERR increment or decrement would overflow");
 
     string_value& target = text ? *text : c.data.find_or_add<string_value>(key);
     target.clear();

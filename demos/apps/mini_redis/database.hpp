@@ -19,7 +19,9 @@ namespace mini_redis {
 /// Lets a std::string_view look up a std::string.
 struct string_hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
+    std::size_t operator()(std::string_view text) const noexcept {
+        return std::hash<std::string_view>()(text);
+    }
 };
 
 template <class Value>
@@ -34,8 +36,8 @@ using value = std::variant<string_value, list_value, hash_value, set_value>;
 /// The key holds a value of another type than the command is for.
 [[noreturn]] void throw_wrong_type();
 
-/// A key whose time is over does not exist: whoever looks for it removes it, and remove_expired() those that nobody
-/// looks for. Values, once found, stay where they are until they are erased.
+/// A key whose time is over does not exist: whoever looks for it removes it, and remove_expired() those that
+/// nobody looks for. Values, once found, stay where they are until they are erased.
 class database {
 public:
     using clock = std::chrono::steady_clock;

@@ -58,13 +58,20 @@ private:
     char read_escape() noexcept {
         const char c = take();
         switch (c) {
-            case 'n': return '\n';
-            case 'r': return '\r';
-            case 't': return '\t';
-            case 'b': return '\b';
-            case 'a': return '\a';
-            case 'x': return read_hex();
-            default: return c;
+            case 'n':
+                return '\n';
+            case 'r':
+                return '\r';
+            case 't':
+                return '\t';
+            case 'b':
+                return '\b';
+            case 'a':
+                return '\a';
+            case 'x':
+                return read_hex();
+            default:
+                return c;
         }
     }
 

@@ -1,8 +1,8 @@
 // mini_redis: a server that real Redis clients can talk to, and the last program of the course.
 //
-// Each client has a fiber of its own, which reads as if it were alone (session.cpp). All of them run on one thread,
-// and only blocking calls let others run, so the data (database.hpp) needs no locks: a command is atomic because
-// nothing in it suspends. Where to read on:
+// Each client has a fiber of its own, which reads as if it were alone (session.cpp). All of them run on one
+// thread, and only blocking calls let others run, so the data (database.hpp) needs no locks: a command is
+// atomic because nothing in it suspends. Where to read on:
 //     request.hpp, reply.hpp    the protocol, both ways
 //     commands_*.cpp            what each command does
 //     blocking.cpp, pubsub.cpp  clients that wait for one another

@@ -41,14 +41,23 @@ options parse_options(int argc, char** argv) {
     options result;
     for (int which; (which = getopt_long(argc, argv, "p:b:h", known, nullptr)) != -1;) {
         switch (which) {
-            case 'p': result.port = parse_port(optarg); break;
-            case 'b': result.bind = parse_bind(optarg); break;
-            case 'h': std::fputs(usage, stdout); std::exit(EXIT_SUCCESS);
-            default: std::fputs(usage, stderr); std::exit(wrong_usage);  // getopt has said what is wrong
+            case 'p':
+                result.port = parse_port(optarg);
+                break;
+            case 'b':
+                result.bind = parse_bind(optarg);
+                break;
+            case 'h':
+                std::fputs(usage, stdout);
+                std::exit(EXIT_SUCCESS);
+            default:
+                std::fputs(usage, stderr);
+                std::exit(wrong_usage);  // getopt has said what is wrong
         }
     }
     if (optind < argc) {
-        std::fprintf(stderr, "mini_redis: no argument was expected, but there is '%s'\n%s", argv[optind], usage);
+        std::fprintf(stderr, "mini_redis: no argument was expected, but there is '%s'\n%s", argv[optind],
+                     usage);
         std::exit(wrong_usage);
     }
     return result;

@@ -11,8 +11,9 @@
 
 namespace mini_redis {
 
-/// Replies gather in text() until the client's own fiber flushes them, many in one write. Messages from other clients
-/// come through deliver(), and are sent by a second fiber, since the client's own may be waiting for its next request.
+/// Replies gather in text() until the client's own fiber flushes them, many in one write. Messages from other
+/// clients come through deliver(), and are sent by a second fiber, since the client's own may be waiting for
+/// its next request.
 class outbox {
 public:
     explicit outbox(coir::net::tcp_stream& stream) noexcept : stream_(stream) {}
@@ -26,7 +27,8 @@ public:
 
     /// Needed before deliver().
     void start_delivery();
-    /// Never suspends. A client that does not read its messages, so that too many have gathered, loses its connection.
+    /// Never suspends. A client that does not read its messages, so that too many have gathered, loses its
+    /// connection.
     void deliver(std::string_view message);
 
 private:

@@ -10,7 +10,7 @@ subscriber::~subscriber() {
 
 void subscriber::subscribe(std::string_view channel) {
     if (!subscriptions_.emplace(channel).second) return;
-    channels_.channels_[std::string(channel)].insert(this);
+    all_.channels_[std::string(channel)].insert(this);
     out_.start_delivery();
 }
 
@@ -18,9 +18,9 @@ void subscriber::unsubscribe(std::string_view channel) {
     const auto mine = subscriptions_.find(channel);
     if (mine == subscriptions_.end()) return;
     subscriptions_.erase(mine);
-    const auto all = channels_.channels_.find(channel);
+    const auto all = all_.channels_.find(channel);
     all->second.erase(this);
-    if (all->second.empty()) channels_.channels_.erase(all);
+    if (all->second.empty()) all_.channels_.erase(all);
 }
 
 std::size_t pubsub::publish(std::string_view channel, std::string_view message) {

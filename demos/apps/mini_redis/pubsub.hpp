@@ -17,18 +17,18 @@ class pubsub;
 /// One client's subscriptions; they end with it.
 class subscriber {
 public:
-    subscriber(pubsub& channels, outbox& out) noexcept : channels_(channels), out_(out) {}
+    subscriber(pubsub& all, outbox& out) noexcept : all_(all), out_(out) {}
     ~subscriber();
     subscriber(const subscriber&) = delete;
 
     void subscribe(std::string_view channel);
     void unsubscribe(std::string_view channel);
-    const std::set<std::string, std::less<>>& subscriptions() const noexcept { return subscriptions_; }
+    const std::set<std::string, std::less<>>& channels() const noexcept { return subscriptions_; }
 
 private:
     friend class pubsub;
 
-    pubsub& channels_;
+    pubsub& all_;
     outbox& out_;
     std::set<std::string, std::less<>> subscriptions_;
 };

@@ -81,10 +81,12 @@ std::optional<std::int64_t> request_reader::read_length(std::size_t& at, char ty
                                                         std::int64_t most) const {
     const std::string_view text = in_.peek().substr(at, 1 + max_length_line);
     if (text.empty()) return std::nullopt;
-    if (text.front() != type) throw protocol_error(std::string("expected '") + type + "', got " + quoted(text.substr(0, 1)));
+    if (text.front() != type)
+        throw protocol_error(std::string("expected '") + type + "', got " + quoted(text.substr(0, 1)));
     const std::size_t end = text.find('\r');
     if (end == text.npos) {
-        if (text.size() > max_length_line) throw protocol_error(std::string("too big ") + what + " count string");
+        if (text.size() > max_length_line)
+            throw protocol_error(std::string("too big ") + what + " count string");
         return std::nullopt;
     }
     if (end + 1 == in_.peek().size() - at) return std::nullopt;  // the '\n' is still to come

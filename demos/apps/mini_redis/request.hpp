@@ -28,13 +28,14 @@ constexpr std::int64_t max_bulk_size = 512 * 1024 * 1024;
 constexpr std::size_t max_request_size = 1024 * 1024 * 1024;
 constexpr std::size_t max_inline_size = 64 * 1024;
 
-/// Finds requests in what an input has read ahead. It goes on where it stopped when more has come, and takes memory
-/// only for what is there, whatever lengths a client has announced.
+/// Finds requests in what an input has read ahead. It goes on where it stopped when more has come, and takes
+/// memory only for what is there, whatever lengths a client has announced.
 class request_reader {
 public:
     explicit request_reader(input& in) noexcept : in_(in) {}
 
-    /// False when the next request is not complete yet: fill the input, and call it again. Throws protocol_error.
+    /// False when the next request is not complete yet: fill the input, and call it again. Throws
+    /// protocol_error.
     bool next();
 
     /// Of the last request, its name first. The views are into the input, and end with the next fill() of it.
@@ -49,7 +50,8 @@ private:
     bool read_inline();
     bool read_array();
     bool read_bulk();
-    std::optional<std::int64_t> read_length(std::size_t& at, char type, const char* what, std::int64_t most) const;
+    std::optional<std::int64_t> read_length(std::size_t& at, char type, const char* what,
+                                            std::int64_t most) const;
     void finish_array();
 
     input& in_;
@@ -60,8 +62,8 @@ private:
     std::vector<std::string_view> arguments_;
 };
 
-/// Splits a line as a shell would: blanks separate, 'single' and "double" quotes keep together, and inside double ones
-/// there are \n, \r, \t, \b, \a and \xHH. Nothing when a quote is not closed.
+/// Splits a line as a shell would: blanks separate, 'single' and "double" quotes keep together, and inside
+/// double ones there are \n, \r, \t, \b, \a and \xHH. Nothing when a quote is not closed.
 std::optional<std::vector<std::string>> split_line(std::string_view line);
 
 }  // namespace mini_redis

@@ -21,7 +21,8 @@ struct server {
 
     /// Serves until stop(). Suspends.
     void run();
-    /// Accepts nothing new; commands that have begun end, and then their clients' connections do. Never suspends.
+    /// Accepts nothing new; commands that have begun end, and then their clients' connections do. Never
+    /// suspends.
     void stop() noexcept;
 
     coir::net::tcp_listener& listener;

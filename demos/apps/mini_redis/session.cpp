@@ -16,13 +16,13 @@ namespace mini_redis {
 using namespace std::chrono_literals;
 
 session::session(server& host, coir::net::tcp_stream stream)
-    : subscriptions(host.channels, out_),
-      host_(host),
+    : host_(host),
       id_(++host.connections_so_far),
       stream_(std::move(stream)),
       in_(stream_),
       requests_(in_),
-      out_(stream_) {
+      out_(stream_),
+      subscriptions_(host.channels, out_) {
     host_.sessions.insert(this);
 }
 
@@ -73,13 +73,13 @@ void session::stop_reading() noexcept { ::shutdown(stream_.native_handle(), SHUT
 
 bool session::peer_has_gone() const noexcept {
     pollfd state{stream_.native_handle(), POLLRDHUP, 0};
-    return state.fd < 0 || (::poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
+    return state.fd < 0 ||
+           (::poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
 }
 
 session::hangup_watch::hangup_watch(session& client, std::function<void()> on_hangup)
-    : reading_(coir::spawn({.name = "hangup watch"}, [&client, notify = std::move(on_hangup)] {
-          client.read_ahead(notify);
-      })) {}
+    : reading_(coir::spawn({.name = "hangup watch"},
+                           [&client, notify = std::move(on_hangup)] { client.read_ahead(notify); })) {}
 
 session::hangup_watch::~hangup_watch() {
     const coir::shield until_it_has_ended;
@@ -90,15 +90,13 @@ session::hangup_watch::~hangup_watch() {
 void session::read_ahead(const std::function<void()>& on_hangup) {
     constexpr std::size_t enough = 1024 * 1024;  // who sends so much is there, and can wait
     try {
-        while (in_.peek().size() < enough) {
-            if (in_.fill()) continue;
-            closing_ = true;
-            break;
+        while (in_.fill()) {
+            if (in_.peek().size() >= enough) return;
         }
     } catch (const std::system_error&) {
-        closing_ = true;
+        // A connection that was reset is at its end, too.
     }
-    if (closing_) on_hangup();
+    on_hangup();
 }
 
 }  // namespace mini_redis

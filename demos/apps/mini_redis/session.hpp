@@ -27,6 +27,7 @@ public:
 
     /// After what has been answered so far.
     void close() noexcept { closing_ = true; }
+    bool is_closing() const noexcept { return closing_; }
     /// Nothing more will be read: who waits for a request finds the end of the stream.
     void stop_reading() noexcept;
     /// The other side has closed the connection, though we may not have read that far.
@@ -37,11 +38,12 @@ public:
     /// Before something else than the next request is waited for.
     void flush() { out_.flush(); }
 
-    std::string name;
-    subscriber subscriptions;
+    subscriber& subscriptions() noexcept { return subscriptions_; }
 
-    /// While it lives, and the client's fiber waits for something else than input, another fiber reads ahead, and
-    /// calls `on_hangup` when it comes to the end.
+    std::string name;
+
+    /// While it lives, and the client's fiber waits for something else than input, another fiber reads ahead,
+    /// and calls `on_hangup` when it comes to the end.
     class hangup_watch {
     public:
         hangup_watch(session& client, std::function<void()> on_hangup);
@@ -63,6 +65,7 @@ private:
     input in_;
     request_reader requests_;
     outbox out_;
+    subscriber subscriptions_;
     bool closing_ = false;
 };
 

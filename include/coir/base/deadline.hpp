@@ -65,13 +65,10 @@ public:
     /// followed.
     template <class Clock, class Duration>
     static deadline at(std::chrono::time_point<Clock, Duration> when) noexcept {
-        if constexpr (std::is_same_v<Clock, clock>) {
-            return deadline(time_span(when.time_since_epoch()).count().count());
-        } else {
-            if (when == std::chrono::time_point<Clock, Duration>::max()) return never();
-            if (when <= Clock::now()) return deadline(0);
-            return after(when - Clock::now());
-        }
+        const time_span since_epoch = when.time_since_epoch();
+        if (std::is_same_v<Clock, clock> || since_epoch.is_forever()) return deadline(since_epoch.count().count());
+        const std::int64_t left = since_epoch.count().count() - time_span(Clock::now().time_since_epoch()).count().count();
+        return left <= 0 ? deadline(0) : after(std::chrono::nanoseconds(left));
     }
 
     constexpr bool is_never() const noexcept { return ns_ == std::numeric_limits<std::int64_t>::max(); }

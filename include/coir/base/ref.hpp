@@ -14,10 +14,16 @@ class ref_count {
 public:
     void add() noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
 
-    /// True for the last. A sole owner needs no locked instruction: nobody else can add or drop.
+    /// True for the last, which stays counted: the object is its caller's alone, to destroy or to keep. A sole owner
+    /// needs no locked instruction.
     bool drop() noexcept {
-        if (count_.load(std::memory_order_acquire) == 1) return true;
-        return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+        std::uint32_t count = count_.load(std::memory_order_acquire);
+        while (count != 1) {
+            if (count_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     bool is_sole() const noexcept { return count_.load(std::memory_order_acquire) == 1; }

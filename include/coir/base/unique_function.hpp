@@ -49,10 +49,9 @@ public:
 
     unique_function(unique_function&& other) noexcept { take(other); }
     unique_function& operator=(unique_function&& other) noexcept {
-        if (this != &other) {
-            reset();
-            take(other);
-        }
+        unique_function taken(std::move(other));  // it may be part of what is destroyed now
+        reset();
+        take(taken);
         return *this;
     }
     ~unique_function() { reset(); }

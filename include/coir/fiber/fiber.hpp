@@ -72,7 +72,8 @@ public:
     /// run and its parent gets the error; for a dead one its nearest live ancestor; the current one throws here.
     value throw_in(std::exception_ptr error = std::make_exception_ptr(fiber_exit{})) const;
 
-    /// The fiber that gets the result; an empty handle for a main fiber.
+    /// The fiber that gets the result; an empty handle for a main fiber. A link to it does not keep it alive: a fiber
+    /// lives as long as there are handles.
     fiber parent() const;
 
     /// May be called at any time. fiber_error, and no change, for a cycle, a main fiber or another thread's fiber.

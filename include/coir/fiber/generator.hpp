@@ -36,10 +36,14 @@ public:
             state_.element = std::addressof(element);
             state_.core.yield();
         }
-        /// Yields each element of a range, or of another generator.
+        /// Yields each element of a range, or of another generator, which gives them away.
         template <std::ranges::input_range Range>
         void from(Range&& range) {
-            for (auto&& element : range) (*this)(T(std::forward<decltype(element)>(element)));
+            if constexpr (requires { range.next(); }) {
+                while (auto element = range.next()) (*this)(T(std::move(*element)));
+            } else {
+                for (auto&& element : range) (*this)(T(std::forward<decltype(element)>(element)));
+            }
         }
 
     private:

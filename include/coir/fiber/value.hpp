@@ -15,7 +15,7 @@ namespace coir {
 /// Example: tests/fiber/value_test.cpp
 class value {
 public:
-    value() noexcept = default;
+    value() noexcept {}
 
     /// Holds a copy of `object`, or takes an rvalue over.
     template <class T>
@@ -32,10 +32,9 @@ public:
 
     value(value&& other) noexcept { take(other); }
     value& operator=(value&& other) noexcept {
-        if (this != &other) {
-            reset();
-            take(other);
-        }
+        value taken(std::move(other));  // it may be part of what is destroyed now
+        reset();
+        take(taken);
         return *this;
     }
     ~value() { reset(); }

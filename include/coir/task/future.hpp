@@ -72,6 +72,8 @@ template <class T>
 class future {
 public:
     future() noexcept = default;
+    future(future&&) noexcept = default;
+    future& operator=(future&&) noexcept = default;
 
     bool valid() const noexcept { return static_cast<bool>(state_); }
     /// Set already; never suspends.
@@ -139,9 +141,28 @@ public:
     }
 
     /// std::future_error (promise_already_satisfied) the second time. If copying the value throws, it is still unset.
+    void set_value()
+        requires std::is_void_v<T>
+    {
+        emplace();
+    }
+    template <class U = T>
+        requires(!std::is_void_v<U>)
+    void set_value(std::type_identity_t<U> value) {
+        emplace(std::forward<U>(value));
+    }
+
+    void set_exception(std::exception_ptr error) {
+        state().claim();
+        const auto keep = state_;
+        keep->finish(std::move(error));
+    }
+
+    void swap(promise& other) noexcept { std::swap(state_, other.state_); }
+
+private:
     template <class... Args>
-        requires((std::is_void_v<T> && sizeof...(Args) == 0) || (!std::is_void_v<T> && sizeof...(Args) == 1))
-    void set_value(Args&&... args) {
+    void emplace(Args&&... args) {
         state().claim();
         const auto keep = state_;  // who is woken may destroy the promise
         try {
@@ -156,21 +177,7 @@ public:
         }
         keep->finish();
     }
-    void set_value(T value)
-        requires(!std::is_void_v<T> && !std::is_reference_v<T>)
-    {
-        set_value<T>(std::move(value));
-    }
 
-    void set_exception(std::exception_ptr error) {
-        state().claim();
-        const auto keep = state_;
-        keep->finish(std::move(error));
-    }
-
-    void swap(promise& other) noexcept { std::swap(state_, other.state_); }
-
-private:
     detail::future_state<T>& state() const {
         if (!state_) throw std::future_error(std::future_errc::no_state);
         return *state_;

@@ -17,6 +17,7 @@
 namespace coir::detail {
 
 class thread_state;
+class fiber_core;
 class waiter;
 class fiber_locals;
 struct stack_slot;
@@ -57,6 +58,8 @@ struct interrupt : list_hook {
     /// What is to be thrown. Called once, when it is handed to the fiber, after it has left the list.
     virtual std::exception_ptr error() noexcept = 0;
 
+    fiber_core* cancels = nullptr;  // the fiber that it is a cancellation of, if it is one
+
 protected:
     ~interrupt() = default;
 };
@@ -66,7 +69,8 @@ struct registry_hook : list_hook {};
 /// The order of the members is the order of their use: the first cache line is all that a yield touches.
 class fiber_core : public registry_hook {
 public:
-    fiber_core(std::string_view name, std::size_t stack_size);
+    enum class role { ordinary, main };
+    fiber_core(std::string_view name, std::size_t stack_size, role r = role::ordinary);
     fiber_core(const fiber_core&) = delete;
     fiber_core& operator=(const fiber_core&) = delete;
 
@@ -81,19 +85,28 @@ public:
     virtual bool is_task() const noexcept { return false; }
     /// Asks a task to end. On the thread that owns it.
     virtual void cancel_here() noexcept {}
-    /// Ends a task that never runs (again); `error` says why.
+    /// Counts a task as ended that never runs (again); `error` says why.
     virtual void end_early(std::exception_ptr) noexcept {}
 
+    /// Handles. When the last is gone a live fiber is unwound.
     void add_ref() noexcept { refs.add(); }
     void drop_ref() noexcept {
         if (refs.drop()) release_last(this);
+    }
+    /// Links of children to their parent: they keep the memory, not the fiber.
+    void add_link() noexcept { links.add(); }
+    void drop_link() noexcept {
+        if (links.drop()) destroy_chain(this);
     }
 
     fiber_state state() const noexcept { return state_.load(std::memory_order_acquire); }
     void set_state(fiber_state s) noexcept { state_.store(s, std::memory_order_release); }
     bool is_started() const noexcept { return started.load(std::memory_order_relaxed); }
     bool is_dead() const noexcept { return state() == fiber_state::dead; }
+    static constexpr std::size_t name_room = 48;
     std::string name() const;
+    /// The name, without allocating: a signal handler may ask.
+    const char* write_name(char (&room)[name_room]) const noexcept;
     void rename(std::string_view name);
 
     /// Whether an interrupt may be thrown now: not while it is shielded or unwinding.
@@ -113,7 +126,7 @@ private:
 public:
     bool exiting = false;      // its last handle is gone: fiber_exit at each suspension
     bool owns_itself = false;  // `refs` counts one for the fiber itself, until it is dead
-    std::uint8_t exits = 0;    // how often fiber_exit was thrown into it
+    std::uint8_t exits = 0;    // how often fiber_exit was thrown into it, or it was sent on in a destructor
 
     // --- the line that an explicit switch or a park touches
     std::atomic<thread_state*> owner{nullptr};  // set by the first run
@@ -125,16 +138,19 @@ public:
     std::uint16_t shields = 0;                  // open coir::shield scopes
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
     std::atomic<bool> started{false};
-    bool is_main = false;
+    const bool is_main;
     bool is_loop = false;
-    bool cancel_in_flight = false;  // its wait has ended with a cancellation that it has not seen yet
+    bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
 
     // --- rarely touched
-    fiber_core* parent = nullptr;  // counted; null stands for the owner's main fiber
+    fiber_core* parent = nullptr;  // linked; null stands for the owner's main fiber
+    bool parent_is_borrowed = false;  // by a generator's step: not counted as a link
+    ref_count links;               // one of them for all handles
+    std::uint32_t owner_number = 0;  // of the thread that ran it: thread states are used again
     std::uint32_t stack_size;
     fiber_locals* locals = nullptr;
     fiber_core* next_buried = nullptr;  // in its owner's graveyard
-    std::uint64_t id;
+    std::uint64_t id = 0;
     std::unique_ptr<char[]> given_name;
 
     /// Room for the fiber handle that fiber::current() refers to. It is not counted: a frame that held a counted
@@ -146,6 +162,7 @@ protected:
 
 private:
     static void release_last(fiber_core* core) noexcept;
+    static void destroy_chain(fiber_core* core) noexcept;
 };
 
 /// Fetches what a switch to a suspended fiber will touch of its stack: the saved registers and the first frames.

@@ -12,7 +12,7 @@ public:
     explicit generator_core(unique_function<void()> body) : fiber_(wrap(std::move(body))) {}
 
     /// Runs the body to its next yield; false when it has ended. Throws what the body throws, and fiber_error when
-    /// another fiber is inside resume().
+    /// another fiber is inside resume(), or somebody but the body has switched to the consumer.
     bool resume();
 
     /// In the body: back to the consumer. Throws fiber_exit when the generator has been dropped.
@@ -23,6 +23,7 @@ private:
 
     fiber fiber_;
     fiber_core* consumer_ = nullptr;
+    bool has_yielded_ = false;
 };
 
 }  // namespace coir::detail

@@ -9,7 +9,9 @@
 
 #include <coir/base/deadline.hpp>
 #include <coir/base/intrusive_list.hpp>
+#include <coir/base/ref.hpp>
 #include <coir/base/spinlock.hpp>
+#include <coir/fiber/detail/fiber_core.hpp>
 #include <coir/hub/detail/timer.hpp>
 
 #include <atomic>
@@ -81,7 +83,8 @@ public:
     bool abandon() noexcept;
     /// In the child of a fork, where no other thread can hold the lock.
     void abandon_after_fork() noexcept;
-    void interrupt_with(std::exception_ptr error) noexcept;
+    /// Requires that it has been abandoned.
+    void interrupt_with(std::exception_ptr error, fiber_core* cancelled = nullptr) noexcept;
 
     const wait_info& info() const noexcept { return info_; }
 
@@ -95,6 +98,8 @@ private:
 
     wake_reason park(hub_core& hub, deadline limit);
     wake_reason block_thread(deadline limit);
+    void rethrow_interrupt();
+    void no_longer_stuck() noexcept;
     void run_on_hub(hub_core& hub) noexcept override;
 
     wait_info info_;
@@ -102,7 +107,9 @@ private:
     hub_core* home_ = nullptr;
     fiber_core* fiber_ = nullptr;                       // null for a plain thread, which has:
     std::atomic<std::uint32_t>* thread_word_ = nullptr;  // 0 while it waits
+    std::atomic<bool> is_stuck_{false};                  // counted as a thread that wakes nobody: see deadlock.hpp
     std::exception_ptr error_;
+    ref<fiber_core> cancelled_;  // whose cancellation the error is
     wake_reason reason_ = wake_reason::ready;
     limit_timer timer_;
 };

@@ -20,6 +20,9 @@ public:
         while (wait_node* node = waiters_.pop_front()) node->notify(wake_reason::ready);
     }
 
+    /// In the child of a fork, when those who would have finished it, and who waited, have stayed behind.
+    void finish_after_fork() noexcept;
+
     /// Suspends; throws what interrupts the fiber. False when the limit was first.
     bool wait(deadline limit, wait_info info);
 

@@ -29,7 +29,7 @@ public:
 
     /// Any thread.
     void cancel() noexcept;
-    bool is_done() const noexcept { return done_.is_done(); }
+    bool is_done() noexcept { return done_.is_done() || is_lost(); }
     /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
     bool join(deadline limit);
     /// Requires is_done(). Throws its error, or task_cancelled.
@@ -53,18 +53,20 @@ protected:
 
 private:
     struct cancel_request final : interrupt {
-        explicit cancel_request(task_core& t) noexcept : task(t) {}
+        explicit cancel_request(task_core& task) noexcept { cancels = &task; }
         std::exception_ptr error() noexcept override;
-        task_core& task;
     };
 
+    std::exception_ptr call() noexcept(false);
     void end_with(std::exception_ptr error) noexcept;
+    bool is_lost() noexcept;
     void report_if_unseen() noexcept;
 
     completion done_;
     std::exception_ptr error_;
     std::uint64_t failure_order_ = 0;
     bool was_cancelled_ = false;
+    bool never_run_ = false;  // cancelled before it started
     std::atomic<bool> observed_{false};
     cancel_request cancel_request_{*this};
 };
