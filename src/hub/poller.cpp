@@ -57,11 +57,14 @@ int wait_for_events(int epoll, epoll_event* events, std::int64_t span) noexcept 
 
 }  // namespace
 
-poller::poller() : epoll_(sys.epoll_create1(EPOLL_CLOEXEC)), wake_(sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (!epoll_ || !wake_) throw_system_error(errno, "making the hub's epoll set");
-    if (const int error = control(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, wake_mark)) {
-        throw_system_error(error, "epoll_ctl add", wake_.get());
-    }
+poller::poller()
+    : epoll_(sys.epoll_create1(EPOLL_CLOEXEC)),
+      keyed_(sys.epoll_create1(EPOLL_CLOEXEC)),
+      wake_(sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!epoll_ || !keyed_ || !wake_) throw_system_error(errno, "making the hub's epoll set");
+    int error = control(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), EPOLLIN, wake_mark);
+    if (!error) error = control(epoll_.get(), EPOLL_CTL_ADD, keyed_.get(), EPOLLIN, keyed_mark);
+    if (error) throw_system_error(error, "filling the hub's epoll set");
 }
 
 int poller::add(int fd, std::uint32_t events, poll_target* target) noexcept {
@@ -69,25 +72,14 @@ int poller::add(int fd, std::uint32_t events, poll_target* target) noexcept {
 }
 
 int poller::add_key(int fd, std::uint32_t events, std::uint64_t key) noexcept {
-    if (const int error = open_keyed()) return error;
     return control(keyed_.get(), EPOLL_CTL_ADD, fd, events, key);
 }
 
 int poller::modify_key(int fd, std::uint32_t events, std::uint64_t key) noexcept {
-    if (const int error = open_keyed()) return error;
     return control(keyed_.get(), EPOLL_CTL_MOD, fd, events, key);
 }
 
 int poller::remove_key(int fd) noexcept { return control(keyed_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
-
-int poller::open_keyed() noexcept {
-    if (keyed_) return 0;
-    keyed_.reset(sys.epoll_create1(EPOLL_CLOEXEC));
-    if (!keyed_) return errno;
-    const int error = control(epoll_.get(), EPOLL_CTL_ADD, keyed_.get(), EPOLLIN, keyed_mark);
-    if (error) keyed_.reset();
-    return error;
-}
 
 void poller::take_keyed(keyed_events& keyed) noexcept {
     epoll_event events[batch_size];

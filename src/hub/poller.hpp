@@ -56,10 +56,9 @@ public:
 private:
     void drain(int fd) noexcept;
     void take_keyed(keyed_events& keyed) noexcept;
-    int open_keyed() noexcept;
 
     unique_fd epoll_;
-    unique_fd keyed_;  // an epoll set inside the other, made when it is needed
+    unique_fd keyed_;  // an epoll set inside the other
     unique_fd wake_;
     unique_fd alarm_;
 };

@@ -13,6 +13,7 @@ void yield() { detail::hub_core::current().yield(); }
 void sleep_for(time_span span) { sleep_until(deadline::after(span)); }
 
 void sleep_until(deadline when) {
+    if (when.expired()) return yield();
     detail::waiter self({"a sleep to end"});
     self.sleep(when);
 }

@@ -148,6 +148,32 @@ TEST_F(fork_in, pending_posts_and_timers_stay_with_the_parent) {
     EXPECT_EQ(ran, 3);
 }
 
+TEST_F(fork_in, the_unwinding_of_a_dropped_fiber_may_be_parked) {
+    struct waits {
+        coir::event& until;
+        ~waits() {
+            coir::shield mask;
+            until.wait();
+        }
+    };
+    coir::event go;
+    coir::fiber f([&] {
+        const waits at_end{go};
+        coir::fiber::current().parent().switch_to();
+    });
+    f.switch_to();
+    const auto& core = *f.core();
+    std::thread([gone = std::move(f)]() mutable { gone = {}; }).join();
+    until_parked(core);
+    EXPECT_EQ(in_child([] {
+                  coir::this_fiber::sleep_for(1ms);
+                  return 0;
+              }),
+              0);
+    go.set();
+    task_tests::yield_times(3);
+}
+
 TEST_F(fork_in, threads_that_were_blocked_in_the_parent_do_not_count_in_the_child) {
     coir::promise<int> held;
     auto blocked_on = held.get_future();
