@@ -89,16 +89,18 @@ void fd_watch::close() noexcept {
 }
 
 void fd_watch::on_events(std::uint32_t events) noexcept {
+    std::unique_lock lock(lock_);
+    if (home_ != hub_core::of_this_thread()) return;  // it has moved on: its new hub hears the same
     more_to_read_.store((events & more_than_data) != 0, std::memory_order_relaxed);
-    if (events & readable) wake(direction::read);
-    if (events & writable) wake(direction::write);
+    if (events & readable) wake(direction::read, lock);
+    if (events & writable) wake(direction::write, lock);
 }
 
 /// All of them: what one leaves unread, or the end that each must see, brings no further edge.
-void fd_watch::wake(direction d) noexcept {
-    std::unique_lock lock(lock_);
-    ready_[index(d)].store(true, std::memory_order_relaxed);
+void fd_watch::wake(direction d, std::unique_lock<spinlock>& lock) noexcept {
+    try_again(d);
     notify_all(waiters_[index(d)], lock);
+    lock.lock();
 }
 
 }  // namespace coir::detail

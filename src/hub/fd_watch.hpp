@@ -13,8 +13,9 @@ namespace coir::detail {
 enum class direction : bool { read, write };
 
 /// Registered once, edge-triggered, for both directions, with the hub of its first wait; moves to another hub when
-/// nobody waits on it. `may(d)` is false only if the last attempt found the socket not ready and no event has come
-/// since. An operation is: enter, make the call, leave; on EAGAIN not_ready and wait.
+/// nobody waits on it. `may(d)` is false only if the last attempt found the socket not ready, or drained it, and no
+/// event has come since. An operation is: not_ready, enter, make the call, leave; then try_again if there may be more,
+/// or wait. In this order, so that an event that comes during the call is not forgotten.
 ///
 /// Shared by its stream and, for a while, by a hub that it has left: that hub may still hold an event for it.
 class fd_watch final : public poll_target {
@@ -35,14 +36,13 @@ public:
     bool is_closed() const noexcept { return (users_.load(std::memory_order_acquire) & closed_bit) != 0; }
 
     bool may(direction d) const noexcept { return ready_[index(d)].load(std::memory_order_relaxed); }
-    /// After EAGAIN.
     void not_ready(direction d) noexcept { ready_[index(d)].store(false, std::memory_order_relaxed); }
-    /// What failed for another reason than readiness may be tried again without an event.
     void try_again(direction d) noexcept { ready_[index(d)].store(true, std::memory_order_relaxed); }
-    /// After a read that did not fill its buffer: the socket is drained, unless its last event said more than that
-    /// there is data. Urgent data splits a read, and an end or error is still to be read.
-    void short_read() noexcept {
-        if (!more_to_read_.load(std::memory_order_relaxed)) not_ready(direction::read);
+    /// A call that did less than it was asked for has drained the socket, or filled it; but a short read has not, when
+    /// the last event said more than that there is data: urgent data splits reads, and an end or error is still to
+    /// be read.
+    bool is_drained_by_short(direction d) const noexcept {
+        return d == direction::write || !more_to_read_.load(std::memory_order_relaxed);
     }
 
     /// Waits until it may be ready: ready, timed_out or closed. Throws what interrupts the fiber, fiber_error while
@@ -70,7 +70,7 @@ private:
 
     void bind(hub_core& hub);
     void leave_home() noexcept;
-    void wake(direction d) noexcept;
+    void wake(direction d, std::unique_lock<spinlock>& lock) noexcept;
 
     const int fd_;
     ref_count refs_;

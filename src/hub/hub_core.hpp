@@ -131,6 +131,7 @@ private:
     void resume_poller() noexcept;
     void await_outside() noexcept;
     void ask_all_to_end() noexcept;
+    void dig(bool all_suspended) noexcept;
 
     // --- touched by every switch
     run_queue ready_;

@@ -149,8 +149,8 @@ std::optional<int> signal_set::wait_until(deadline limit) {
     detail::throw_if_interrupted();
     for (;;) {
         std::uint64_t count;
-        (void)!sys.read(state_->wake_up->fd(), &count, sizeof count);
         state_->wake_up->not_ready(detail::direction::read);
+        (void)!sys.read(state_->wake_up->fd(), &count, sizeof count);
         if (const auto number = try_wait()) return number;
         if (state_->wake_up->wait(detail::direction::read, limit) == detail::wake_reason::timed_out) return try_wait();
     }

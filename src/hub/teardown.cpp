@@ -32,14 +32,21 @@ void hub_after_fork() noexcept {
     if (hub_core* hub = hub_core::of_this_thread()) hub->after_fork();
 }
 
-/// Unwinds on a fiber of its own what lies in the graveyard: never on the loop.
+/// Unwinds on a fiber of its own, never on the loop, what lies in the graveyard, and at the end of the thread all that
+/// is suspended. It may be blocked by what it unwinds.
 class gravedigger final : public fiber_core {
 public:
-    explicit gravedigger() : fiber_core("gravedigger", default_stack_size) { owns_itself = true; }
+    enum class work { graveyard, all_suspended };
+
+    explicit gravedigger(work w) : fiber_core("gravedigger", default_stack_size), work_(w) {
+        owns_itself = true;
+        exiting = true;  // not to be unwound by another
+    }
     message run() override {
         thread_state& thread = this_thread();
         arrived(thread);
         empty_graveyard(thread);
+        if (work_ == work::all_suspended) unwind_suspended(thread);
         return {};
     }
     bool is_task() const noexcept override { return true; }
@@ -48,7 +55,17 @@ public:
         set_state(fiber_state::dead);
     }
     void destroy() noexcept override { delete this; }
+
+private:
+    const work work_;
 };
+
+bool has_suspended(thread_state& thread) noexcept {
+    for (const fiber_core& fiber : thread.fibers) {
+        if (fiber.state() == fiber_state::suspended && !fiber.exiting) return true;
+    }
+    return thread.graveyard.load() != nullptr;
+}
 
 }  // namespace
 
@@ -60,10 +77,15 @@ void watch_forks() {
 
 void hub_core::run_on_hub(hub_core&) noexcept {
     is_burying_.store(false);
-    if (auto* digger = new (std::nothrow) gravedigger) {
-        digger->owner = &thread_;
-        make_ready(*digger);
-    }
+    dig(false);
+}
+
+void hub_core::dig(bool all_suspended) noexcept {
+    auto* digger = new (std::nothrow)
+        gravedigger(all_suspended ? gravedigger::work::all_suspended : gravedigger::work::graveyard);
+    if (!digger) return;
+    digger->owner = &thread_;
+    make_ready(*digger);
 }
 
 void hub_core::graveyard_filled() noexcept {
@@ -75,7 +97,7 @@ void hub_core::ask_all_to_end() noexcept {
         if (!fiber.is_started()) {
             fiber.cancel_here();
         } else if (fiber.state() == fiber_state::suspended) {
-            // unwind_suspended comes to it
+            continue;  // a gravedigger comes to it
         } else if (!std::exchange(fiber.exiting, true) && fiber.state() == fiber_state::parked) {
             interrupt_wait(fiber);
         }
@@ -86,15 +108,12 @@ void hub_core::end_fibers() noexcept {
     fiber_core& main = *thread_.main;
     ++main.shields;
     const deadline end = deadline::after(patience);
-    while (!thread_.fibers.empty() && !end.expired()) {
+    while ((!thread_.fibers.empty() || thread_.graveyard.load()) && !end.expired()) {
         ask_all_to_end();
-        unwind_suspended(thread_);
-        empty_graveyard(thread_);
-        if (thread_.fibers.empty()) break;
+        if (has_suspended(thread_)) dig(true);
         waiter pause({"the end of this thread's fibers"});
         pause.sleep(deadline::after(1ms));
     }
-    empty_graveyard(thread_);
     --main.shields;
     while (!thread_.fibers.empty()) {
         fiber_core& fiber = *thread_.fibers.begin();

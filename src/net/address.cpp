@@ -59,7 +59,8 @@ address::address() noexcept { storage_.ss_family = AF_INET; }
 address::address(std::string_view ip, int port) {
     const std::string text(ip);
     const std::uint16_t checked = checked_port(port);
-    if (!parse_v4(text, checked, storage_) && !parse_v6(text, checked, storage_)) {
+    const bool has_nul = text.find('\0') != std::string::npos;  // the system would look no further
+    if (has_nul || (!parse_v4(text, checked, storage_) && !parse_v6(text, checked, storage_))) {
         refuse(ip, "numbers as in 127.0.0.1 or ::1");
     }
 }

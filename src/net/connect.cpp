@@ -51,6 +51,19 @@ std::vector<address> interleave(const std::vector<address>& addresses) {
     return mixed;
 }
 
+/// In a race nothing but a cancellation may escape: the others wait for each outcome.
+attempt connect_in_race(const address& to) {
+    attempt failed;
+    try {
+        return connect_once(to);
+    } catch (const std::system_error& e) {
+        failed.ec = e.code();
+    } catch (const std::exception&) {
+        failed.ec = std::make_error_code(std::errc::not_enough_memory);
+    }
+    return failed;
+}
+
 /// The first to connect; or the first error, with `failures` saying what became of each.
 attempt connect_race(const std::vector<address>& addresses, std::string& failures) {
     channel<attempt> results(channel<attempt>::unbounded);
@@ -61,7 +74,7 @@ attempt connect_race(const std::vector<address>& addresses, std::string& failure
     while (ended < addresses.size()) {
         if (started < addresses.size()) {
             const address& to = addresses[started++];
-            attempts.spawn({.name = "connect " + to.to_string()}, [&results, to] { results.send(connect_once(to)); });
+            attempts.spawn({.name = "connect " + to.to_string()}, [&results, to] { results.send(connect_in_race(to)); });
         }
         auto result = started < addresses.size() ? results.recv_for(attempt_delay) : results.recv();
         if (!result) continue;
@@ -81,31 +94,38 @@ attempt connect_to(const std::vector<address>& addresses, std::string& failures)
     return connect_race(interleave(addresses), failures);
 }
 
-/// What a limit of its own turns into; another scope's passes.
+/// With a failure, and the limit, as an error_code. Another scope's timed_out passes.
 template <class Function>
-auto limited(time_span limit, Function function) {
+tcp_stream connect_quietly(time_span limit, std::error_code& ec, Function function) {
     const timeout scope(limit);
-    return function();
+    try {
+        attempt made = function();
+        ec = made.ec;
+        return std::move(made.stream);
+    } catch (const timed_out& e) {
+        if (!scope.owns(e)) throw;
+        ec = std::make_error_code(std::errc::timed_out);
+    } catch (const std::system_error& e) {
+        ec = e.code();
+    }
+    return {};
 }
 
 }  // namespace
 
 tcp_stream tcp_stream::connect(const address& to, const connect_options& options, std::error_code& ec) {
-    attempt made = limited(options.timeout, [&] { return connect_once(to); });
-    ec = made.ec;
-    return std::move(made.stream);
+    return connect_quietly(options.timeout, ec, [&] { return connect_once(to); });
 }
 
 tcp_stream tcp_stream::connect(const address& to, const connect_options& options) {
-    std::error_code ec;
-    tcp_stream connected = connect(to, options, ec);
-    if (ec) coir::detail::throw_system_error(ec.value(), "connect " + to.to_string());
-    return connected;
+    attempt made = wait_for(options.timeout, [&] { return connect_once(to); });
+    if (made.ec) coir::detail::throw_system_error(made.ec.value(), "connect " + to.to_string());
+    return std::move(made.stream);
 }
 
 tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_options& options) {
     std::string failures;
-    attempt made = limited(options.timeout, [&] { return connect_to(resolve(host, port), failures); });
+    attempt made = wait_for(options.timeout, [&] { return connect_to(resolve(host, port), failures); });
     if (made.ec) {
         const std::string details = failures.empty() ? "" : " (" + failures + ")";
         coir::detail::throw_system_error(made.ec.value(), fmt::format("connect {}:{}{}", host, port, details));
@@ -115,15 +135,8 @@ tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_
 
 tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_options& options,
                                std::error_code& ec) {
-    try {
-        std::string failures;
-        attempt made = limited(options.timeout, [&] { return connect_to(resolve(host, port), failures); });
-        ec = made.ec;
-        return std::move(made.stream);
-    } catch (const std::system_error& e) {
-        ec = e.code();
-        return {};
-    }
+    std::string failures;
+    return connect_quietly(options.timeout, ec, [&] { return connect_to(resolve(host, port), failures); });
 }
 
 }  // namespace coir::net

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
 #include <system_error>
 
 namespace coir::net {
@@ -27,6 +28,7 @@ const std::error_category& resolver_errors() noexcept {
 
 std::vector<address> resolve(const std::string& host, int port) {
     checked_port(port);
+    if (host.find('\0') != std::string::npos) throw std::invalid_argument("a host name with a NUL: " + host);
     if (host.empty() || host == "*") return {address("0.0.0.0", port)};
     detail::resolution r = detail::look_up(host, port, true);
     if (r.error == EAI_NONAME) r = detail::look_up_on_helper(host, port);

@@ -48,15 +48,30 @@ bool is_connected_to_itself(int fd) noexcept {
            address::from_native(reinterpret_cast<sockaddr*>(&peer), peer_size);
 }
 
-address name_of(int (*get)(int, sockaddr*, socklen_t*) noexcept, int fd, std::error_code& ec) {
+using watch_ref = coir::detail::ref<fd_watch>;
+
+std::size_t read_from(fd_watch& watch, mutable_buffer buffer, std::error_code& ec) {
+    if (buffer.empty()) return ec.clear(), 0;
+    const ssize_t n = io(watch, direction::read, buffer.size(), ec,
+                         [&](int fd) { return sys.recv(fd, buffer.data(), buffer.size(), 0); });
+    return n < 0 ? 0 : static_cast<std::size_t>(n);
+}
+
+std::size_t write_to(fd_watch& watch, const_buffer buffer, std::error_code& ec) {
+    if (buffer.empty()) return ec.clear(), 0;
+    const ssize_t n = io(watch, direction::write, buffer.size(), ec,
+                         [&](int fd) { return sys.send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL); });
+    return n < 0 ? 0 : static_cast<std::size_t>(n);
+}
+
+using name_call = int (*)(int, sockaddr*, socklen_t*) noexcept;
+
+address name_of(fd_watch* watch, name_call call, std::error_code& ec) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    if (get(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) {
-        ec = from_errno(errno);
-        return {};
-    }
-    ec.clear();
-    return address::from_native(reinterpret_cast<sockaddr*>(&storage), size);
+    auto* native = reinterpret_cast<sockaddr*>(&storage);
+    if (at_once(watch, ec, [&](int fd) { return call(fd, native, &size); }) != 0) return {};
+    return address::from_native(native, size);
 }
 
 }  // namespace
@@ -83,37 +98,39 @@ void socket::close() noexcept {
 
 std::size_t socket::read_some(mutable_buffer buffer, std::error_code& ec) {
     if (!is_open()) return ec = from_errno(EBADF), 0;
-    if (buffer.empty()) return ec.clear(), 0;
-    const coir::detail::ref<fd_watch> watch(watch_);  // it may be closed, and destroyed, meanwhile
-    const ssize_t n = io(*watch, direction::read, ec,
-                         [&](int fd) { return sys.recv(fd, buffer.data(), buffer.size(), 0); });
-    if (n < 0) return 0;
-    const auto got = static_cast<std::size_t>(n);
-    if (got != 0 && got < buffer.size()) watch->short_read();
+    const watch_ref watch(watch_);
+    return read_from(*watch, buffer, ec);
+}
+
+std::size_t socket::read_exactly(mutable_buffer buffer, std::error_code& ec) {
+    if (!is_open()) return ec = from_errno(EBADF), 0;
+    const watch_ref watch(watch_);
+    std::size_t got = 0;
+    ec.clear();
+    while (got < buffer.size()) {
+        const std::size_t n = read_from(*watch, buffer.skip(got), ec);
+        if (n == 0) break;
+        got += n;
+    }
     return got;
 }
 
 std::size_t socket::write_some(const_buffer buffer, std::error_code& ec) {
     if (!is_open()) return ec = from_errno(EBADF), 0;
-    if (buffer.empty()) return ec.clear(), 0;
-    const coir::detail::ref<fd_watch> watch(watch_);
-    const ssize_t n = io(*watch, direction::write, ec,
-                         [&](int fd) { return sys.send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL); });
-    if (n < 0) return 0;
-    const auto sent = static_cast<std::size_t>(n);
-    if (sent < buffer.size()) watch->not_ready(direction::write);
-    return sent;
+    const watch_ref watch(watch_);
+    return write_to(*watch, buffer, ec);
 }
 
 void socket::write_all(const_buffer buffer, std::error_code& ec) {
+    if (!is_open()) return void(ec = from_errno(EBADF));
+    const watch_ref watch(watch_);
     do {
-        buffer = buffer.skip(write_some(buffer, ec));
+        buffer = buffer.skip(write_to(*watch, buffer, ec));
     } while (!ec && !buffer.empty());
 }
 
 void socket::shutdown_write(std::error_code& ec) noexcept {
-    if (!is_open()) return void(ec = from_errno(EBADF));
-    ec = from_errno(sys.shutdown(watch_->fd(), SHUT_WR) == 0 ? 0 : errno);
+    at_once(watch_, ec, [](int fd) { return sys.shutdown(fd, SHUT_WR); });
 }
 
 void socket::connect(const address& to, std::error_code& ec) {
@@ -138,10 +155,10 @@ void socket::connect(const address& to, std::error_code& ec) {
 
 socket socket::accept(std::error_code& ec) {
     if (!is_open()) return ec = from_errno(EBADF), socket();
-    const coir::detail::ref<fd_watch> watch(watch_);
+    const watch_ref watch(watch_);
     auto pause = std::chrono::milliseconds(10);
     for (;;) {
-        const ssize_t fd = io(*watch, direction::read, ec, [](int listener) -> ssize_t {
+        const ssize_t fd = io(*watch, direction::read, 0, ec, [](int listener) -> ssize_t {
             return sys.accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         });
         if (fd >= 0) return socket(static_cast<int>(fd));
@@ -155,17 +172,25 @@ socket socket::accept(std::error_code& ec) {
     }
 }
 
-void socket::set_option(int level, int name, int on, std::error_code& ec) noexcept {
-    ec = from_errno(sys.setsockopt(fd(), level, name, &on, sizeof on) == 0 ? 0 : errno);
+void socket::wait_until_closed() {
+    if (!is_open()) return;
+    const watch_ref watch(watch_);
+    do {
+        watch->not_ready(direction::write);  // a listener never is
+    } while (watch->wait(direction::write, deadline::never()) != wake_reason::closed);
 }
 
-address socket::local_address(std::error_code& ec) const { return name_of(::getsockname, fd(), ec); }
+void socket::set_option(int level, int name, int on, std::error_code& ec) noexcept {
+    at_once(watch_, ec, [&](int fd) { return sys.setsockopt(fd, level, name, &on, sizeof on); });
+}
 
-address socket::peer_address(std::error_code& ec) const { return name_of(::getpeername, fd(), ec); }
+address socket::local_address(std::error_code& ec) const { return name_of(watch_, ::getsockname, ec); }
 
-void throw_if(const std::error_code& ec, const char* operation, const socket& s) {
+address socket::peer_address(std::error_code& ec) const { return name_of(watch_, ::getpeername, ec); }
+
+void throw_if(const std::error_code& ec, const char* operation, int fd) {
     if (!ec) return;
-    if (s.fd() >= 0) coir::detail::throw_system_error(ec.value(), operation, s.fd());
+    if (fd >= 0) coir::detail::throw_system_error(ec.value(), operation, fd);
     coir::detail::throw_system_error(ec.value(), fmt::format("{}: the socket is closed", operation));
 }
 

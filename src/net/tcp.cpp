@@ -13,68 +13,63 @@
 
 namespace coir::net {
 
+// The number is looked up before each wait: afterwards the stream may be gone.
+
 std::size_t tcp_stream::read_some(mutable_buffer buffer) {
+    const int fd = native_handle();
     std::error_code ec;
     const std::size_t n = read_some(buffer, ec);
-    throw_if(ec, "read", socket_);
+    detail::throw_if(ec, "read", fd);
     return n;
 }
 
-std::size_t tcp_stream::read_exactly(mutable_buffer buffer, std::error_code& ec) {
-    std::size_t got = 0;
-    ec.clear();
-    while (got < buffer.size()) {
-        const std::size_t n = read_some(buffer.skip(got), ec);
-        if (ec || n == 0) break;
-        got += n;
-    }
-    return got;
-}
-
 void tcp_stream::read_exactly(mutable_buffer buffer) {
+    const int fd = native_handle();
     std::error_code ec;
     const std::size_t got = read_exactly(buffer, ec);
-    throw_if(ec, "read", socket_);
+    detail::throw_if(ec, "read", fd);
     if (got < buffer.size()) throw end_of_stream(got);
 }
 
 std::size_t tcp_stream::write_some(const_buffer buffer) {
+    const int fd = native_handle();
     std::error_code ec;
     const std::size_t n = write_some(buffer, ec);
-    throw_if(ec, "write", socket_);
+    detail::throw_if(ec, "write", fd);
     return n;
 }
 
 void tcp_stream::write_all(const_buffer buffer) {
+    const int fd = native_handle();
     std::error_code ec;
     write_all(buffer, ec);
-    throw_if(ec, "write", socket_);
+    detail::throw_if(ec, "write", fd);
 }
 
 void tcp_stream::shutdown_write() {
     std::error_code ec;
     shutdown_write(ec);
-    throw_if(ec, "shutdown", socket_);
+    detail::throw_if(ec, "shutdown", native_handle());
 }
 
 address tcp_stream::local_address() const {
     std::error_code ec;
     const address a = socket_.local_address(ec);
-    throw_if(ec, "getsockname", socket_);
+    detail::throw_if(ec, "getsockname", native_handle());
     return a;
 }
 
 address tcp_stream::peer_address() const {
     std::error_code ec;
     const address a = socket_.peer_address(ec);
-    throw_if(ec, "getpeername", socket_);
+    detail::throw_if(ec, "getpeername", native_handle());
     return a;
 }
 
 void tcp_stream::set_no_delay(bool on) {
     std::error_code ec;
     socket_.set_option(IPPROTO_TCP, TCP_NODELAY, on, ec);
-    throw_if(ec, "setsockopt TCP_NODELAY", socket_);
+    detail::throw_if(ec, "setsockopt TCP_NODELAY", native_handle());
 }
 
 tcp_listener tcp_listener::bind(const address& at, const listen_options& options, std::error_code& ec) {
@@ -115,16 +110,17 @@ tcp_listener tcp_listener::bind(const std::string& host, int port, const listen_
 }
 
 tcp_stream tcp_listener::accept() {
+    const int fd = native_handle();
     std::error_code ec;
     tcp_stream accepted = accept(ec);
-    throw_if(ec, "accept", socket_);
+    detail::throw_if(ec, "accept", fd);
     return accepted;
 }
 
 address tcp_listener::local_address() const {
     std::error_code ec;
     const address a = socket_.local_address(ec);
-    throw_if(ec, "getsockname", socket_);
+    detail::throw_if(ec, "getsockname", native_handle());
     return a;
 }
 

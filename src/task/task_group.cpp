@@ -25,7 +25,7 @@ struct group_core::member final : wait_node {
 };
 
 struct group_core::impl {
-    explicit impl(std::size_t most) : limit(most == 0 ? 1 : most) {}
+    impl(std::size_t most, failure p) : limit(most == 0 ? 1 : most), policy(p) {}
 
     void on_end(member& ended) noexcept;
     void cancel_members() noexcept;
@@ -33,6 +33,7 @@ struct group_core::impl {
     void wait_until_below(std::size_t count, const char* what);
 
     const std::size_t limit;
+    const failure policy;
     const int uncaught_before = std::uncaught_exceptions();
     spinlock lock;
     std::size_t alive = 0;
@@ -48,7 +49,7 @@ void group_core::member::notify(wake_reason) noexcept { group.on_end(*this); }
 
 /// The last thing that touches the group on a member's side is the unlocking of its lock.
 void group_core::impl::on_end(member& m) noexcept {
-    if (m.task->has_failed()) {
+    if (m.task->has_failed() && policy == failure::cancels_others) {
         bool is_first = false;
         {
             const std::lock_guard guard(lock);
@@ -99,7 +100,7 @@ void group_core::impl::wait_until_below(std::size_t count, const char* what) {
     free_ended();
 }
 
-group_core::group_core(std::size_t limit) : impl_(std::make_unique<impl>(limit)) {}
+group_core::group_core(std::size_t limit, failure policy) : impl_(std::make_unique<impl>(limit, policy)) {}
 
 group_core::~group_core() = default;
 

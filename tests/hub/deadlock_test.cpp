@@ -7,7 +7,9 @@
 #include "task/leftovers.hpp"
 
 #include <atomic>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -135,6 +137,47 @@ TEST_F(deadlocked, a_hub_that_runs_a_posted_function_is_not_stuck) {
     woken.wait();
     end.set();
     other.join();
+}
+
+/// The hub may have looked at its mail before the thread wrote, and counts the threads after that one has ended.
+TEST_F(deadlocked, a_thread_that_ends_right_after_its_wake_is_none) {
+    std::vector<std::string> told;
+    coir::hub here = coir::hub::current();
+    here.on_unhandled([&](std::string_view name, std::exception_ptr) { told.emplace_back(name); });
+    for (int i = 0; i < 20'000; ++i) {
+        const auto e = std::make_shared<coir::event>();
+        std::thread([e, here, i]() mutable {
+            if (i % 2) {
+                e->set();
+            } else {
+                here.post([e] { e->set(); });
+            }
+        }).detach();
+        ASSERT_EQ(text_of_deadlock([&] { e->wait(); }), "") << i;
+    }
+    here.on_unhandled(nullptr);
+    EXPECT_TRUE(told.empty());
+}
+
+TEST_F(deadlocked, many_short_waits_for_a_foreign_thread_do_not_look_like_one) {
+    testing::internal::CaptureStderr();
+    const auto end = coir::deadline::after(2'300ms);  // it is said after 2 s
+    coir::channel<coir::event*> requests(1);
+    std::thread other([&] {
+        while (const auto e = requests.recv()) {
+            const auto work = coir::deadline::after(2ms);
+            while (!work.expired()) ::sched_yield();
+            (*e)->set();
+        }
+    });
+    while (!end.expired()) {
+        coir::event answered;
+        requests.send(&answered);
+        answered.wait();
+    }
+    requests.close();
+    other.join();
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 }  // namespace

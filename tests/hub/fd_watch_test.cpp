@@ -173,8 +173,8 @@ TEST_F(fd_watch, a_short_read_has_drained_it) {
     p.put(10);
     EXPECT_EQ(p.wait_empty(never), wake_reason::ready);
     EXPECT_EQ(p.take(20), 10);
-    p.watch->short_read();
-    EXPECT_FALSE(p.watch->may(direction::read));
+    EXPECT_TRUE(p.watch->is_drained_by_short(direction::read));
+    EXPECT_TRUE(p.watch->is_drained_by_short(direction::write));
 }
 
 TEST_F(fd_watch, a_short_read_with_the_end_behind_it_has_not) {
@@ -184,8 +184,7 @@ TEST_F(fd_watch, a_short_read_with_the_end_behind_it_has_not) {
     ::shutdown(p.peer.get(), SHUT_WR);
     EXPECT_EQ(p.wait_empty(never), wake_reason::ready);
     EXPECT_EQ(p.take(20), 10);
-    p.watch->short_read();
-    EXPECT_TRUE(p.watch->may(direction::read)) << "RDHUP: the end is still to be read";
+    EXPECT_FALSE(p.watch->is_drained_by_short(direction::read)) << "RDHUP: the end is still to be read";
     EXPECT_EQ(p.take(20), 0);
 }
 
@@ -208,8 +207,7 @@ TEST_F(fd_watch, a_short_read_that_urgent_data_split_has_not) {
     EXPECT_EQ(watch->wait(direction::read, never), wake_reason::ready);
     char buffer[20];
     EXPECT_EQ(::read(watch->fd(), buffer, sizeof buffer), 3);
-    watch->short_read();
-    EXPECT_TRUE(watch->may(direction::read)) << "PRI: more lies behind the mark";
+    EXPECT_FALSE(watch->is_drained_by_short(direction::read)) << "PRI: more lies behind the mark";
     EXPECT_EQ(::read(watch->fd(), buffer, sizeof buffer), 3);
 }
 

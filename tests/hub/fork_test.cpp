@@ -1,10 +1,12 @@
 #include <coir/hub.hpp>
+#include <coir/hub/signal.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -195,6 +197,43 @@ TEST_F(fork_in, threads_that_were_blocked_in_the_parent_do_not_count_in_the_chil
               0);
     held.set_value(1);
     blocked.join();
+}
+
+TEST_F(fork_in, the_hubs_of_other_threads_have_ended_in_the_child) {
+    std::atomic<coir::hub*> there{nullptr};
+    coir::event end;
+    std::thread other([&] {
+        there = &coir::hub::current();
+        end.wait();
+    });
+    while (!there) ::sched_yield();
+    coir::hub handle = *there.load();
+    EXPECT_EQ(in_child([&] { return handle.post([] {}) ? 1 : 0; }), 0);
+    EXPECT_TRUE(handle.post([] {}));
+    end.set();
+    other.join();
+}
+
+/// The parent waits for the same signal: it must not take in the child's wake.
+TEST_F(fork_in, a_signal_set_of_the_parent_works_in_the_child) {
+    coir::signal_set set{SIGUSR1};
+    auto in_parent = coir::spawn([&] { set.wait(); });
+    until_parked(in_parent);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        auto t = coir::spawn([&] { set.wait(); });
+        until_parked(t);
+        ::kill(::getpid(), SIGUSR1);
+        const auto busy = coir::deadline::after(50ms);
+        while (!busy.expired()) ::sched_yield();
+        ::_exit(t.join_for(1s) ? 0 : 1);
+    }
+    int status = 0;
+    while (::waitpid(pid, &status, WNOHANG) != pid) coir::this_fiber::sleep_for(1ms);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EXPECT_FALSE(in_parent.done());
+    in_parent.cancel();
+    in_parent.join();
 }
 
 }  // namespace

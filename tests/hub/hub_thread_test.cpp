@@ -226,11 +226,12 @@ struct loud {
 };
 
 void park_some() {
-    static coir::fiber suspended([] {
+    static thread_local coir::fiber* suspended;  // a static handle would drop it at exit
+    suspended = new coir::fiber([] {
         const loud l;
         coir::fiber::current().parent().switch_to();
     });
-    suspended.switch_to();
+    suspended->switch_to();
     for (int i = 0; i < 3; ++i) {
         coir::spawn([] {
             const loud l;

@@ -233,21 +233,30 @@ TEST_F(mutex, random_limits_and_cancellations_lose_no_lock) {
     expect_free(m);
 }
 
-TEST_F(mutex, may_be_destroyed_by_the_last_who_locks_it) {
-    for (int i = 0; i < 3'000; ++i) {
-        auto m = std::make_unique<coir::mutex>();
-        std::atomic<bool> held{false};
-        std::thread other([&, raw = m.get()] {
-            raw->lock();
-            held = true;
-            raw->unlock();
-        });
-        while (!held) ::sched_yield();
-        m->lock();
-        m->unlock();
-        m.reset();
-        other.join();
-    }
+TEST_F(mutex, may_be_destroyed_by_its_last_user) {
+    struct shared {
+        coir::mutex m;
+        int users = 3;
+    };
+    constexpr int rounds = 3'000;
+    std::vector<shared*> objects;
+    for (int i = 0; i < rounds; ++i) objects.push_back(new shared);
+    std::atomic<int> arrived[rounds] = {};
+    const auto use_all = [&] {
+        for (int i = 0; i < rounds; ++i) {
+            ++arrived[i];
+            while (arrived[i] < 3) ::sched_yield();
+            shared* s = objects[static_cast<std::size_t>(i)];
+            s->m.lock();
+            const bool is_last = --s->users == 0;
+            s->m.unlock();
+            if (is_last) delete s;
+        }
+    };
+    std::thread plain(use_all), with_hub([&] { coir::spawn(use_all).get(); });
+    use_all();
+    plain.join();
+    with_hub.join();
 }
 
 TEST_F(mutex, a_chain_of_ten_thousand_waiters) {

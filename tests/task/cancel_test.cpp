@@ -176,10 +176,13 @@ TEST_F(cancel, and_a_limit_in_the_same_round_wake_once) {
     for (auto& t : tasks) until_parked(t);
     while (!end.expired()) {
     }
+    coir::event posted;
     coir::hub::current().post([&] {
         for (auto& t : tasks) t.cancel();
+        posted.set();
     });
     for (auto& t : tasks) t.join();
+    posted.wait();
 }
 
 TEST_F(cancel, from_another_thread) {

@@ -180,6 +180,30 @@ TEST_F(task_group, a_limit_makes_spawn_wait_for_room) {
     EXPECT_EQ(most, 3);
 }
 
+TEST_F(task_group, a_limit_holds_across_hubs) {
+    std::atomic<int> alive{0}, most{0};
+    coir::task_group g({.limit = 1});
+    std::thread threads[3];
+    for (auto& t : threads) {
+        t = std::thread([&] {
+            std::vector<coir::task<void>> mine;
+            for (int i = 0; i < 1'000; ++i) {
+                mine.push_back(g.spawn([&] {
+                    int seen = most;
+                    const int now = ++alive;
+                    while (now > seen && !most.compare_exchange_weak(seen, now)) {
+                    }
+                    yield();
+                    --alive;
+                }));
+            }
+            for (auto& each : mine) each.join();
+        });
+    }
+    for (auto& t : threads) t.join();
+    EXPECT_EQ(most, 1);
+}
+
 TEST_F(task_group, a_limit_of_none_is_one) {
     coir::task_group g({.limit = 0});
     for (int i = 0; i < 3; ++i) g.spawn([] { yield(); });

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,7 +101,7 @@ std::optional<std::size_t> buffered<Stream>::find(std::string_view delimiter, st
     for (;;) {
         const std::size_t at = peek().find(delimiter, searched);
         if (at != std::string_view::npos && at <= limit) return at;
-        if (peek().size() > limit + delimiter.size() - 1) {
+        if (peek().size() >= delimiter.size() && peek().size() - (delimiter.size() - 1) > limit) {
             throw line_too_long("no end of line within " + std::to_string(limit) + " bytes");
         }
         searched = peek().size() - std::min(peek().size(), delimiter.size() - 1);
@@ -129,6 +130,7 @@ std::optional<std::string> buffered<Stream>::read_line(std::size_t limit) {
 
 template <byte_stream Stream>
 std::optional<std::string> buffered<Stream>::read_until(std::string_view delimiter, std::size_t limit) {
+    if (delimiter.empty()) throw std::invalid_argument("read_until with an empty delimiter");
     const auto end = find(delimiter, limit);
     if (!end && peek().empty()) return std::nullopt;
     if (!end) throw end_of_stream(peek().size());

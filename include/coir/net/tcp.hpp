@@ -34,6 +34,7 @@ public:
     /// one has failed or 250 ms have passed, both families in turn, and the first connection wins (RFC 8305). Throws
     /// timed_out when the limit is over. A cancellation point: nothing is left open.
     static tcp_stream connect(const std::string& host, int port, const connect_options& options = {});
+    /// With an error_code the limit, too, is one: std::errc::timed_out.
     static tcp_stream connect(const std::string& host, int port, const connect_options& options, std::error_code& ec);
     static tcp_stream connect(const address& to, const connect_options& options = {});
     static tcp_stream connect(const address& to, const connect_options& options, std::error_code& ec);
@@ -43,7 +44,7 @@ public:
     /// Fills the buffer. Throws end_of_stream when the stream ends before.
     void read_exactly(mutable_buffer buffer);
     /// How much of it was read; less than its size with an error, or no error at the end of the stream.
-    std::size_t read_exactly(mutable_buffer buffer, std::error_code& ec);
+    std::size_t read_exactly(mutable_buffer buffer, std::error_code& ec) { return socket_.read_exactly(buffer, ec); }
 
     /// Suspends until at least one byte was taken; says how many.
     std::size_t write_some(const_buffer buffer);
@@ -103,6 +104,9 @@ public:
     bool is_open() const noexcept { return socket_.is_open(); }
     address local_address() const;
     int native_handle() const noexcept { return socket_.fd(); }
+
+    /// Suspends until somebody closes it. A cancellation point.
+    void wait_until_closed() { socket_.wait_until_closed(); }
 
 private:
     detail::socket socket_;

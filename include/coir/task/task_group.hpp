@@ -15,7 +15,8 @@ namespace detail {
 /// What a task_group is, whatever its members return.
 class group_core {
 public:
-    explicit group_core(std::size_t limit);
+    enum class failure { cancels_others, is_its_own };
+    explicit group_core(std::size_t limit, failure policy = failure::cancels_others);
     ~group_core();
 
     /// Suspends while the limit is reached.

@@ -25,7 +25,8 @@ public:
     static socket make(int family, std::error_code& ec);
     socket(socket&& other) noexcept : watch_(other.watch_) { other.watch_ = nullptr; }
     socket& operator=(socket&& other) noexcept {
-        std::swap(watch_, other.watch_);
+        socket taken(std::move(other));
+        std::swap(watch_, taken.watch_);
         return *this;
     }
     ~socket();
@@ -35,13 +36,18 @@ public:
     bool is_open() const noexcept { return fd() >= 0; }
     void close() noexcept;
 
+    // The object may be moved from, or destroyed, while these wait.
     std::size_t read_some(mutable_buffer buffer, std::error_code& ec);
+    std::size_t read_exactly(mutable_buffer buffer, std::error_code& ec);
     std::size_t write_some(const_buffer buffer, std::error_code& ec);
     void write_all(const_buffer buffer, std::error_code& ec);
     void shutdown_write(std::error_code& ec) noexcept;
     void connect(const address& to, std::error_code& ec);
     /// Retries what concerns only the connection that failed; backs off while descriptors or memory are short.
     socket accept(std::error_code& ec);
+
+    /// Suspends until somebody closes it. For a listener.
+    void wait_until_closed();
 
     void set_option(int level, int name, int on, std::error_code& ec) noexcept;
     address local_address(std::error_code& ec) const;
@@ -52,6 +58,6 @@ private:
 };
 
 /// Throws what `ec` holds: "read fd 7: Connection reset by peer".
-void throw_if(const std::error_code& ec, const char* operation, const socket& s);
+void throw_if(const std::error_code& ec, const char* operation, int fd);
 
 }  // namespace coir::net::detail
