@@ -231,11 +231,15 @@ void empty_graveyard(thread_state& thread) noexcept {
     }
 }
 
+bool waits_to_be_unwound(const fiber_core& fiber) noexcept {
+    return fiber.state() == fiber_state::suspended && fiber.exits == 0;
+}
+
 void unwind_suspended(thread_state& thread) noexcept {
     for (bool found = true; found;) {
         found = false;
         for (fiber_core& fiber : thread.fibers) {
-            if (fiber.state() != fiber_state::suspended || fiber.exiting) continue;
+            if (!waits_to_be_unwound(fiber)) continue;
             fiber.exiting = true;
             unwind(thread, fiber);
             found = true;

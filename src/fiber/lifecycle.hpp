@@ -37,6 +37,9 @@ void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept;
 /// Unwinds what other threads have dropped. Not on a loop's stack.
 void empty_graveyard(thread_state& thread) noexcept;
 
+/// Suspended, and nobody is at it.
+bool waits_to_be_unwound(const fiber_core& fiber) noexcept;
+
 /// Unwinds all suspended fibers of a thread that is about to end.
 void unwind_suspended(thread_state& thread) noexcept;
 

@@ -40,7 +40,7 @@ public:
 
     explicit gravedigger(work w) : fiber_core("gravedigger", default_stack_size), work_(w) {
         owns_itself = true;
-        exiting = true;  // not to be unwound by another
+        exits = 1;  // not to be unwound by another
     }
     message run() override {
         thread_state& thread = this_thread();
@@ -62,7 +62,7 @@ private:
 
 bool has_suspended(thread_state& thread) noexcept {
     for (const fiber_core& fiber : thread.fibers) {
-        if (fiber.state() == fiber_state::suspended && !fiber.exiting) return true;
+        if (waits_to_be_unwound(fiber)) return true;
     }
     return thread.graveyard.load() != nullptr;
 }
@@ -96,8 +96,6 @@ void hub_core::ask_all_to_end() noexcept {
     for (fiber_core& fiber : thread_.fibers) {
         if (!fiber.is_started()) {
             fiber.cancel_here();
-        } else if (fiber.state() == fiber_state::suspended) {
-            continue;  // a gravedigger comes to it
         } else if (!std::exchange(fiber.exiting, true) && fiber.state() == fiber_state::parked) {
             interrupt_wait(fiber);
         }

@@ -1,6 +1,9 @@
 #include <coir/net/server.hpp>
 
+#include "fiber/thread_state.hpp"
+
 #include <coir/task/task_group.hpp>
+#include <coir/task/this_fiber.hpp>
 #include <coir/task/timeout.hpp>
 
 #include <fmt/format.h>
@@ -14,7 +17,19 @@ namespace {
 
 using connection_group = coir::detail::group_core;
 
-/// What goes wrong in a connection concerns nobody else: it is the error of a task that nobody joins.
+/// What goes wrong in a connection concerns nobody else.
+void handle(const std::function<void(tcp_stream)>& handler, tcp_stream stream) {
+    try {
+        handler(std::move(stream));
+    } catch (const cancelled&) {
+        throw;
+    } catch (const fiber_exit&) {
+        throw;
+    } catch (...) {
+        coir::detail::this_thread().report(this_fiber::name(), std::current_exception());
+    }
+}
+
 void accept_into(connection_group& connections, tcp_listener& listener,
                  const std::function<void(tcp_stream)>& handler, std::size_t stack_size) {
     for (;;) {
@@ -22,7 +37,7 @@ void accept_into(connection_group& connections, tcp_listener& listener,
         tcp_stream accepted = listener.accept();
         auto connection = spawn({.name = fmt::format("connection fd {}", accepted.native_handle()),
                                  .stack_size = stack_size},
-                                [&handler](tcp_stream stream) { handler(std::move(stream)); }, std::move(accepted));
+                                [&handler](tcp_stream stream) { handle(handler, std::move(stream)); }, std::move(accepted));
         connections.add(coir::detail::ref<coir::detail::task_core>(&connection.core()));
     }
 }

@@ -42,11 +42,12 @@ TEST_F(hub_thread, its_parked_fibers_are_unwound_whatever_they_wait_for) {
     std::thread([&] {
         int fds[2];
         EXPECT_EQ(::pipe(fds), 0);
+        int number = 0;
         const auto keep = [&](auto wait) {
-            coir::spawn([&ended, wait = std::move(wait)] {
+            coir::spawn([&ended, wait = std::move(wait), n = number++] {
                 const counts_end at_end(ended);
                 wait();
-                ADD_FAILURE();
+                ADD_FAILURE() << "wait " << n << " has ended";
             });
         };
         keep([&] { never.wait(); });
