@@ -24,7 +24,8 @@ void add_local(std::uint64_t key, std::unique_ptr<void, local_deleter> object);
 
 /// What thread_local is to threads. A fiber's value is made at its first access, is not inherited from whoever made
 /// the fiber, and is destroyed when the fiber ends, on its own stack, even if the fiber_local is gone by then.
-/// A thread's main fiber counts as one. Does not suspend; any thread; throws what making the value throws.
+/// A thread's main fiber counts as one, and ends with its thread; that of main() does not, since returning from main is
+/// an exit(), which ends no fiber. Does not suspend; any thread; throws what making the value throws.
 /// Example: tests/fiber/fiber_local_test.cpp
 template <class T>
 class fiber_local {
