@@ -67,12 +67,13 @@ std::int64_t hub_core::look_for_deadlock() noexcept {
         is_stuck_ = true;
         count_stuck(+1);
         seen_awakenings_ = seen;
-        if (suspicion_at_ == 0) suspicion_at_ = now + report_after;
+        if (suspicion_at_ != timer_queue::never) suspicion_at_ = now + report_after;
     }
     const int threads = threads_in_process();
     if (stuck_threads + idle_helpers >= threads) {
         // With several threads it must be seen twice: one may have been on its way.
         if (threads > 1 && !unchanged) return now + second_look_after;
+        if (!remote_.empty()) return now;  // from a thread that has ended since
         no_longer_stuck();
         raise_deadlock();
         return now + look_again_every;

@@ -159,6 +159,7 @@ void hub_core::interrupt_wait(fiber_core& parked) noexcept {
 }
 
 bool hub_core::send(remote_item& item) noexcept {
+    if (thread_.is_lost.load(std::memory_order_relaxed)) return false;  // it stayed in the parent of a fork
     // The item may end the last fiber of this hub, and the hub with it, as soon as it is linked.
     add_ref();
     const remote_queue::result result = remote_.push(item);

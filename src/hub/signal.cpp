@@ -23,6 +23,10 @@ struct signal_set::state {
     std::uint64_t mask = 0;
     std::atomic<std::uint64_t> arrived{0};
     detail::ref<detail::fd_watch> wake_up;  // an eventfd
+    std::uint32_t fork_generation = 0;
+
+    void open_wake_up();
+    void renew_after_fork();
 };
 
 namespace {
@@ -108,15 +112,27 @@ listener* listener_of(const std::atomic<std::uint64_t>& arrived) noexcept {
 
 }  // namespace
 
-signal_set::signal_set(std::initializer_list<int> signals) : state_(std::make_unique<state>()) {
-    state_->mask = checked_mask(signals);
+void signal_set::state::open_wake_up() {
     const int fd = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) detail::throw_system_error(errno, "signal_set: eventfd");
-    state_->wake_up = detail::fd_watch::make(fd);
+    wake_up = detail::fd_watch::make(fd);
+    fork_generation = detail::fork_generation();
+}
+
+/// The eventfd of before is the parent's, who would take in the child's wakes.
+void signal_set::state::renew_after_fork() {
+    if (fork_generation == detail::fork_generation()) return;
+    open_wake_up();
+    listener_of(arrived)->fd = wake_up->fd();
+}
+
+signal_set::signal_set(std::initializer_list<int> signals) : state_(std::make_unique<state>()) {
+    state_->mask = checked_mask(signals);
+    state_->open_wake_up();
     const std::lock_guard guard(table_lock);
     listener* mine = free_listener();
     if (!mine) throw fiber_error(fmt::format("more than {} signal_sets at a time", most_sets));
-    mine->fd = fd;
+    mine->fd = state_->wake_up->fd();
     mine->arrived = &state_->arrived;
     mine->mask = state_->mask;
     for_each_signal(state_->mask, catch_signal);
@@ -147,6 +163,7 @@ int signal_set::wait() { return *wait_until(deadline::never()); }
 
 std::optional<int> signal_set::wait_until(deadline limit) {
     detail::throw_if_interrupted();
+    state_->renew_after_fork();
     for (;;) {
         std::uint64_t count;
         state_->wake_up->not_ready(detail::direction::read);

@@ -33,12 +33,12 @@ void handle(const std::function<void(tcp_stream)>& handler, tcp_stream stream) {
 void accept_into(connection_group& connections, tcp_listener& listener,
                  const std::function<void(tcp_stream)>& handler, std::size_t stack_size) {
     for (;;) {
-        connections.wait_for_room();
+        connection_group::place place(connections);
         tcp_stream accepted = listener.accept();
         auto connection = spawn({.name = fmt::format("connection fd {}", accepted.native_handle()),
                                  .stack_size = stack_size},
                                 [&handler](tcp_stream stream) { handle(handler, std::move(stream)); }, std::move(accepted));
-        connections.add(coir::detail::ref<coir::detail::task_core>(&connection.core()));
+        place.fill(coir::detail::ref<coir::detail::task_core>(&connection.core()));
     }
 }
 

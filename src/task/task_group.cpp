@@ -30,7 +30,7 @@ struct group_core::impl {
     void on_end(member& ended) noexcept;
     void cancel_members() noexcept;
     void free_ended() noexcept;
-    void wait_until_below(std::size_t count, const char* what);
+    std::unique_lock<spinlock> wait_until_below(std::size_t count, const char* what);
 
     const std::size_t limit;
     const failure policy;
@@ -89,22 +89,33 @@ void group_core::impl::free_ended() noexcept {
     while (auto* hook = mine.pop_front()) delete hook->self;
 }
 
-void group_core::impl::wait_until_below(std::size_t count, const char* what) {
+/// Holds the lock at the end.
+std::unique_lock<spinlock> group_core::impl::wait_until_below(std::size_t count, const char* what) {
+    free_ended();
     std::unique_lock guard(lock);
     while (alive >= count) {
         waiter self({what, this});
         self.wait(waiting, guard);
+        free_ended();
         guard.lock();
     }
-    guard.unlock();
-    free_ended();
+    return guard;
 }
 
 group_core::group_core(std::size_t limit, failure policy) : impl_(std::make_unique<impl>(limit, policy)) {}
 
 group_core::~group_core() = default;
 
-void group_core::wait_for_room() { impl_->wait_until_below(impl_->limit, "room in a task group"); }
+void group_core::take_place() {
+    const auto guard = impl_->wait_until_below(impl_->limit, "room in a task group");
+    ++impl_->alive;
+}
+
+void group_core::give_place_back() noexcept {
+    std::unique_lock guard(impl_->lock);
+    --impl_->alive;
+    notify_all(impl_->waiting, guard);
+}
 
 void group_core::add(ref<task_core> task) {
     auto made = std::make_unique<member>(*impl_, std::move(task));
@@ -113,7 +124,6 @@ void group_core::add(ref<task_core> task) {
     {
         const std::lock_guard guard(impl_->lock);
         impl_->running.push_back(made.release()->hook);
-        ++impl_->alive;
         is_cancelled = impl_->is_cancelled;
     }
     if (!m.task->done().attach(m)) return impl_->on_end(m);
@@ -121,12 +131,12 @@ void group_core::add(ref<task_core> task) {
 }
 
 void group_core::join() {
-    impl_->wait_until_below(1, "the members of a task group");
     std::exception_ptr error;
     {
-        const std::lock_guard guard(impl_->lock);
+        const auto guard = impl_->wait_until_below(1, "the members of a task group");
         error = std::exchange(impl_->first_error, nullptr);
     }
+    impl_->free_ended();
     if (error) std::rethrow_exception(std::move(error));
 }
 
@@ -135,7 +145,8 @@ void group_core::cancel() noexcept { impl_->cancel_members(); }
 void group_core::close() noexcept {
     const shield mask;
     if (std::uncaught_exceptions() > impl_->uncaught_before) cancel();
-    impl_->wait_until_below(1, "the members of a task group");
+    impl_->wait_until_below(1, "the members of a task group").unlock();
+    impl_->free_ended();
     if (impl_->first_error) this_thread().report(impl_->failed_name, impl_->first_error);
 }
 

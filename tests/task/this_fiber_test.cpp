@@ -56,7 +56,7 @@ TEST_F(this_fiber, sleepers_wake_by_deadline_and_equal_ones_in_order) {
     std::vector<coir::task<void>> tasks;
     for (int i = 0; i < 300; ++i) {
         tasks.push_back(coir::spawn([&, i] {
-            sleep_until(now + 10ms + std::chrono::milliseconds(2 * (2 - i / 100)));
+            sleep_until(now + 200ms + std::chrono::milliseconds(2 * (2 - i / 100)));
             order.push_back(i);
         }));
     }

@@ -19,9 +19,23 @@ public:
     explicit group_core(std::size_t limit, failure policy = failure::cancels_others);
     ~group_core();
 
-    /// Suspends while the limit is reached.
-    void wait_for_room();
-    void add(ref<task_core> member);
+    /// A member's place. Taking it suspends while the limit is reached; it is given back unless a member fills it.
+    class place {
+    public:
+        explicit place(group_core& group) : group_(&group) { group.take_place(); }
+        ~place() {
+            if (group_) group_->give_place_back();
+        }
+        place(const place&) = delete;
+        void fill(ref<task_core> member) {
+            group_->add(std::move(member));
+            group_ = nullptr;
+        }
+
+    private:
+        group_core* group_;
+    };
+
     void join();
     void cancel() noexcept;
     /// Joins, having cancelled if the fiber is unwinding; throws nothing.
@@ -29,6 +43,10 @@ public:
     std::size_t size() noexcept;
 
 private:
+    void take_place();
+    void give_place_back() noexcept;
+    void add(ref<task_core> member);
+
     struct member;
     struct impl;
     std::unique_ptr<impl> impl_;
@@ -60,9 +78,9 @@ public:
     template <class Function, class... Args>
         requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
     auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
-        core_.wait_for_room();
+        detail::group_core::place place(core_);
         auto made = coir::spawn(options, std::forward<Function>(function), std::forward<Args>(args)...);
-        core_.add(detail::ref<detail::task_core>(&made.core()));
+        place.fill(detail::ref<detail::task_core>(&made.core()));
         return made;
     }
     template <class Function, class... Args>
