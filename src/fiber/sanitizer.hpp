@@ -33,6 +33,7 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+// COIR_UNINSTRUMENTED goes with always_inline: a helper of the switch must not become an instrumented function.
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
 #define COIR_UNINSTRUMENTED __attribute__((no_sanitize("address"), no_sanitize("thread")))
 #define COIR_SWITCH_FUNCTION __attribute__((noinline)) COIR_UNINSTRUMENTED
@@ -50,18 +51,20 @@ struct sanitizer_state {
 #endif
 #ifdef COIR_TSAN
     void* fiber = nullptr;
+    unsigned uses = 0;
 #endif
 };
 
 #ifdef COIR_TSAN
-// ThreadSanitizer keeps what it knew of a destroyed fiber, so a handle lives as long as the stack's place and is used
-// again with it.
-inline void prepare_stack(sanitizer_state& s, const void*, std::size_t) noexcept {
-    if (!s.fiber) s.fiber = __tsan_create_fiber(0);
-}
+// ThreadSanitizer keeps what it knew of a destroyed fiber, so a handle is used again with its stack. But not for ever:
+// the frames from which a fiber leaves for good stay on its shadow stack, which has room for 65,536.
 inline void forget_stack(sanitizer_state& s) noexcept {
     if (s.fiber) __tsan_destroy_fiber(s.fiber);
     s.fiber = nullptr;
+}
+inline void prepare_stack(sanitizer_state& s, const void*, std::size_t) noexcept {
+    if (++s.uses % 1000 == 0) forget_stack(s);
+    if (!s.fiber) s.fiber = __tsan_create_fiber(0);
 }
 #elif defined(COIR_ASAN)
 // A stack in the pool is poisoned; what the last fiber's frames left poisoned is cleared when it is used again. While

@@ -59,7 +59,7 @@ COIR_SWITCH_FUNCTION bool mxcsr_leads_context() noexcept {
 // Until it has been initialised, and where the layout is another, the jump is simply left as it is.
 const bool sticky_flags_are_carried = mxcsr_leads_context();
 
-inline void carry_sticky_flags(void* context) noexcept {
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void carry_sticky_flags(void* context) noexcept {
     if (!sticky_flags_are_carried) return;
     unsigned saved;
     std::memcpy(&saved, context, sizeof saved);
@@ -70,7 +70,8 @@ inline void carry_sticky_flags(void* context) noexcept {
 inline void carry_sticky_flags(void*) noexcept {}
 #endif
 
-inline void swap_language_state(thread_state& thread, fiber_core& from, const fiber_core& to) noexcept {
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void swap_language_state(thread_state& thread, fiber_core& from,
+                                                                           const fiber_core& to) noexcept {
     from.language = {thread.exceptions->caught, thread.exceptions->uncaught, *thread.error_number};
     thread.exceptions->caught = to.language.caught;
     thread.exceptions->uncaught = to.language.uncaught;
