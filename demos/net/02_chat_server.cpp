@@ -60,8 +60,7 @@ private:
 /// Says its lines, and hears as many as it waits for in between.
 class scripted_guest {
 public:
-    scripted_guest(const coir::net::address& at, std::string name)
-        : stream_(tcp_stream::connect(at)), name_(name) {
+    scripted_guest(const coir::net::address& at, std::string name) : stream_(tcp_stream::connect(at)), name_(name) {
         in_.read_line();
         say(name);
     }
@@ -93,9 +92,8 @@ int main(int argc, char** argv) {
     const int port = argc > 1 ? std::atoi(argv[1]) : 0;
     tcp_listener listener = tcp_listener::bind("127.0.0.1", port);
     room lobby;
-    auto server = coir::spawn([&] {
-        coir::net::serve(listener, [&](tcp_stream stream) { lobby.visit(std::move(stream)); }, {.drain = 1s});
-    });
+    auto server = coir::spawn(
+        [&] { coir::net::serve(listener, [&](tcp_stream stream) { lobby.visit(std::move(stream)); }, {.drain = 1s}); });
     if (argc > 1) {
         std::cout << "nc 127.0.0.1 " << port << "    (control-C ends it)" << std::endl;
         coir::signal_set{SIGINT, SIGTERM}.wait();

@@ -24,8 +24,7 @@ void answer(tcp_stream stream) {
 }
 
 std::string ask(const coir::net::address& server, const std::string& question) {
-    tcp_stream stream =
-        tcp_stream::connect(server, {.timeout = 5s});  // connecting can be limited as an option
+    tcp_stream stream = tcp_stream::connect(server, {.timeout = 5s});  // connecting can be limited as an option
     stream.write_all(question + "\n");
     return coir::net::buffered(stream).read_line().value_or("nothing");
 }  // the connection is closed, also when the time is over

@@ -62,17 +62,22 @@ bool is_fiber_exit(const std::exception_ptr& error) {
 
 const char* state_words(const fiber_core& fiber) noexcept {
     switch (fiber.state()) {
-        case fiber_state::parked: return "is parked on its hub, blocked in a coir call: wake what it waits for instead";
-        case fiber_state::queued: return "is queued to run on its hub: it runs as soon as the others yield";
-        case fiber_state::unstarted: return "is a task that has not started: its hub starts it";
-        default: return "cannot be switched to";
+        case fiber_state::parked:
+            return "is parked on its hub, blocked in a coir call: wake what it waits for instead";
+        case fiber_state::queued:
+            return "is queued to run on its hub: it runs as soon as the others yield";
+        case fiber_state::unstarted:
+            return "is a task that has not started: its hub starts it";
+        default:
+            return "cannot be switched to";
     }
 }
 
 [[noreturn]] void throw_wrong_thread(const fiber_core& fiber) {
-    throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread; a fiber stays on the thread that first ran "
-                                  "it: post a function to that thread's hub instead",
-                                  fiber.name()));
+    throw fiber_error(
+        fmt::format("fiber \"{}\" belongs to another thread; a fiber stays on the thread that first ran "
+                    "it: post a function to that thread's hub instead",
+                    fiber.name()));
 }
 
 /// Whether it has run on this thread, or on none so far. Of a fiber without an owner nothing else may be looked at:
@@ -120,8 +125,8 @@ void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* 
 
 void check_stack_size(std::size_t size, std::string_view name) {
     if (size >= min_stack_size && size <= max_stack_size) return;
-    throw fiber_error(fmt::format("fiber \"{}\": a stack of {} bytes; it must have from {} bytes to {} bytes", name, size,
-                                  min_stack_size, max_stack_size));
+    throw fiber_error(fmt::format("fiber \"{}\": a stack of {} bytes; it must have from {} bytes to {} bytes", name,
+                                  size, min_stack_size, max_stack_size));
 }
 
 fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_main(r == role::main) {

@@ -49,9 +49,10 @@ bool generator_core::resume() {
     const bool is_foreign = owner && owner != &thread;
     if (!is_foreign && body.is_dead()) return false;
     if (is_foreign || consumer_ || !accepts_switch(body) || thread.current->is_loop) {
-        throw fiber_error(fmt::format("generator \"{}\" is asked for its next element while another fiber waits for "
-                                      "one, from inside its own body, from another thread or from a posted function",
-                                      body.name()));
+        throw fiber_error(
+            fmt::format("generator \"{}\" is asked for its next element while another fiber waits for "
+                        "one, from inside its own body, from another thread or from a posted function",
+                        body.name()));
     }
     exit_if_orphaned(thread);
     if (body.state() == fiber_state::unstarted) start(thread, body, *thread.current);
@@ -59,15 +60,18 @@ bool generator_core::resume() {
     has_yielded_ = false;
     exchange(thread, body, {}, switch_kind::call);
     if (body.is_dead() || has_yielded_) return has_yielded_;
-    throw fiber_error(fmt::format("somebody else has switched to \"{}\", which waits for an element of generator "
-                                  "\"{}\"", thread.current->name(), body.name()));
+    throw fiber_error(
+        fmt::format("somebody else has switched to \"{}\", which waits for an element of generator "
+                    "\"{}\"",
+                    thread.current->name(), body.name()));
 }
 
 void generator_core::yield() {
     thread_state& thread = this_thread();
     exit_if_orphaned(thread);
     if (!consumer_ || !accepts_switch(*consumer_)) {
-        throw fiber_error(fmt::format("generator \"{}\" yields, but nobody waits for an element", fiber_.core()->name()));
+        throw fiber_error(
+            fmt::format("generator \"{}\" yields, but nobody waits for an element", fiber_.core()->name()));
     }
     has_yielded_ = true;
     exchange(thread, *consumer_, {}, switch_kind::yield);

@@ -202,8 +202,8 @@ void exit_if_orphaned(thread_state& thread) {
 }
 
 void give_up_on(thread_state& thread, fiber_core& fiber, std::string_view why) noexcept {
-    thread.report(fiber.name(), std::make_exception_ptr(fiber_error(
-                                    fmt::format("fiber \"{}\" {}; its stack is kept", fiber.name(), why))));
+    thread.report(fiber.name(), std::make_exception_ptr(
+                                    fiber_error(fmt::format("fiber \"{}\" {}; its stack is kept", fiber.name(), why))));
     fiber.owns_itself = false;
     if (fiber.is_task()) return fiber.end_early(std::make_exception_ptr(task_cancelled(fmt::format("it {}", why))));
     fiber.unlink();
@@ -215,9 +215,12 @@ void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept {
     fiber.exiting = true;
     fiber.owns_itself = true;
     switch (fiber.state()) {
-        case fiber_state::suspended: return unwind(thread, fiber);
-        case fiber_state::parked: return thread.sched->interrupt_wait(fiber);
-        default: return;  // it finds out at its next suspension
+        case fiber_state::suspended:
+            return unwind(thread, fiber);
+        case fiber_state::parked:
+            return thread.sched->interrupt_wait(fiber);
+        default:
+            return;  // it finds out at its next suspension
     }
 }
 

@@ -20,7 +20,8 @@ void prepare_start(thread_state& thread, fiber_core& fiber);
 /// To be called by a fiber that has been switched to, once it has taken its mail.
 void arrived_slowly(thread_state& thread, bool thrown);
 inline void arrived(thread_state& thread, bool thrown = false) {
-    if (thread.corpse || thread.trace) [[unlikely]] arrived_slowly(thread, thrown);
+    if (thread.corpse || thread.trace) [[unlikely]]
+        arrived_slowly(thread, thrown);
 }
 
 /// The half of it that a hub's loop needs.

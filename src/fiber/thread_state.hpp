@@ -71,7 +71,7 @@ public:
     /// Fibers whose last handle was dropped on another thread. The lock also guards `sched` against other threads.
     spinlock graveyard_lock;
     std::atomic<fiber_core*> graveyard{nullptr};
-    bool is_alive = false;  // a thread has it; guarded by the lock
+    bool is_alive = false;             // a thread has it; guarded by the lock
     std::atomic<bool> is_lost{false};  // its thread stayed behind in the parent of a fork
     thread_state* next_idle = nullptr;
     thread_state* next_state = nullptr;  // in the list of all
@@ -86,7 +86,8 @@ extern constinit thread_local thread_state* this_thread_state;
 thread_state& make_thread_state();
 
 inline thread_state& this_thread() {
-    if (!this_thread_state) [[unlikely]] return make_thread_state();
+    if (!this_thread_state) [[unlikely]]
+        return make_thread_state();
     return *this_thread_state;
 }
 

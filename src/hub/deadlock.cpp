@@ -21,9 +21,9 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::int64_t second_look_after = 20'000'000;       // ns
-constexpr std::int64_t report_after = 2'000'000'000;         // ns
-constexpr std::int64_t look_again_every = 5'000'000'000;     // ns
+constexpr std::int64_t second_look_after = 20'000'000;    // ns
+constexpr std::int64_t report_after = 2'000'000'000;      // ns
+constexpr std::int64_t look_again_every = 5'000'000'000;  // ns
 
 std::atomic<int> stuck_threads{0};
 std::atomic<int> idle_helpers{0};
@@ -81,8 +81,10 @@ std::int64_t hub_core::look_for_deadlock() noexcept {
     if (now < suspicion_at_) return suspicion_at_;
     if (suspicion_at_ != timer_queue::never) {
         suspicion_at_ = timer_queue::never;  // said once
-        fmt::print(stderr, "coir: nothing is ready and nothing is due; unless another thread wakes one of these, it is "
-                           "a deadlock:\n{}", describe_fibers());
+        fmt::print(stderr,
+                   "coir: nothing is ready and nothing is due; unless another thread wakes one of these, it is "
+                   "a deadlock:\n{}",
+                   describe_fibers());
     }
     return now + look_again_every;
 }
@@ -92,8 +94,8 @@ void hub_core::no_longer_stuck() noexcept {
 }
 
 void hub_core::raise_deadlock() noexcept {
-    const auto error = std::make_exception_ptr(deadlock(
-        fmt::format("deadlock: nothing in this process can end these waits:\n{}", describe_fibers())));
+    const auto error = std::make_exception_ptr(
+        deadlock(fmt::format("deadlock: nothing in this process can end these waits:\n{}", describe_fibers())));
     fiber_core& main = *thread_.main;
     const bool may_throw = main.is_interruptible(main.language.uncaught);
     if (may_throw && main.state() == fiber_state::parked && main.waiting->abandon()) {

@@ -48,8 +48,8 @@ wake_reason fd_watch::wait(direction d, deadline limit) {
 /// Under the lock. What became ready before is reported by the new registration.
 void fd_watch::bind(hub_core& hub) {
     if (!waiters_[0].empty() || !waiters_[1].empty()) {
-        throw fiber_error(fmt::format("fd {} is waited for on another thread's hub; a stream is for one hub at a time",
-                                      fd_));
+        throw fiber_error(
+            fmt::format("fd {} is waited for on another thread's hub; a stream is for one hub at a time", fd_));
     }
     leave_home();
     if (const int error = hub.events().add(fd_, all_events, this)) throw_system_error(error, "epoll_ctl add", fd_);

@@ -80,7 +80,7 @@ private:
 
     spinlock lock_;  // guards all below
     wait_queue waiters_[2];
-    hub_core* home_ = nullptr;  // counted
+    hub_core* home_ = nullptr;           // counted
     std::uint32_t home_generation_ = 0;  // fork_generation() when it was registered
 };
 

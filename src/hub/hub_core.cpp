@@ -191,13 +191,17 @@ void hub_core::report_unhandled(std::string_view fiber_name, std::exception_ptr 
 
 std::string describe_wait(fiber_core& fiber) {
     switch (fiber.state()) {
-        case fiber_state::parked: return "waits for " + fiber.waiting->info().describe();
+        case fiber_state::parked:
+            return "waits for " + fiber.waiting->info().describe();
         case fiber_state::suspended:
             if (fiber.switched_to) return fmt::format("has switched to \"{}\"", fiber.switched_to->name());
             return "is suspended in a switch or a yield";
-        case fiber_state::queued: return fiber.is_started() ? "is ready to run" : "has not started";
-        case fiber_state::running: return "is running";
-        default: return "is not alive";
+        case fiber_state::queued:
+            return fiber.is_started() ? "is ready to run" : "has not started";
+        case fiber_state::running:
+            return "is running";
+        default:
+            return "is not alive";
     }
 }
 

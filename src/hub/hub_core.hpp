@@ -60,7 +60,8 @@ public:
     // --- on the hub's thread
 
     void make_ready(fiber_core& fiber) noexcept {
-        if (is_embedded_ && ready_.empty()) [[unlikely]] poller_->wake();
+        if (is_embedded_ && ready_.empty()) [[unlikely]]
+            poller_->wake();
         fiber.waiting = nullptr;
         fiber.set_state(fiber_state::queued);
         ready_.push(fiber);
@@ -136,7 +137,7 @@ private:
     // --- touched by every switch
     run_queue ready_;
     bool is_embedded_ = false;  // another loop waits for poller_
-    int budget_;  // switches until the loop gets its turn
+    int budget_;                // switches until the loop gets its turn
     int io_budget_;
     thread_state& thread_;
 
@@ -152,7 +153,7 @@ private:
     unhandled_handler unhandled_;
     std::atomic<bool> is_burying_{false};
     std::atomic<bool> is_stuck_{false};  // counted among the stuck: see deadlock.hpp
-    std::int64_t suspicion_at_ = 0;  // when to say that it looks like a deadlock
+    std::int64_t suspicion_at_ = 0;      // when to say that it looks like a deadlock
     std::uint64_t seen_awakenings_ = 0;
     std::int64_t trim_at_ = timer_queue::never;
 

@@ -122,7 +122,8 @@ void poller::alarm(std::int64_t due) noexcept {
     }
     itimerspec when{};
     // Zero would disarm it.
-    if (due != std::numeric_limits<std::int64_t>::max()) when.it_value = from_nanoseconds(std::max<std::int64_t>(due, 1));
+    if (due != std::numeric_limits<std::int64_t>::max())
+        when.it_value = from_nanoseconds(std::max<std::int64_t>(due, 1));
     sys.timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
 }
 

@@ -71,9 +71,7 @@ bool has_suspended(thread_state& thread) noexcept {
 
 std::uint32_t fork_generation() noexcept { return forks.load(std::memory_order_relaxed); }
 
-void watch_forks() {
-    [[maybe_unused]] static const int installed = ::pthread_atfork(nullptr, nullptr, hub_after_fork);
-}
+void watch_forks() { [[maybe_unused]] static const int installed = ::pthread_atfork(nullptr, nullptr, hub_after_fork); }
 
 void hub_core::run_on_hub(hub_core&) noexcept {
     is_burying_.store(false);
@@ -81,8 +79,8 @@ void hub_core::run_on_hub(hub_core&) noexcept {
 }
 
 void hub_core::dig(bool all_suspended) noexcept {
-    auto* digger = new (std::nothrow)
-        gravedigger(all_suspended ? gravedigger::work::all_suspended : gravedigger::work::graveyard);
+    auto* digger =
+        new (std::nothrow) gravedigger(all_suspended ? gravedigger::work::all_suspended : gravedigger::work::graveyard);
     if (!digger) return;
     digger->owner = &thread_;
     make_ready(*digger);

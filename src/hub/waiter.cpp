@@ -69,7 +69,8 @@ interrupt* pending_interrupt(thread_state& thread) noexcept {
 bool must_not_wait(thread_state& thread) noexcept {
     fiber_core& self = *thread.current;
     // What nearly always holds, from one cache line.
-    if (self.interrupts.empty() && !self.switcher && !self.exiting && !self.is_loop) [[likely]] return false;
+    if (self.interrupts.empty() && !self.switcher && !self.exiting && !self.is_loop) [[likely]]
+        return false;
     return self.is_loop || pending_interrupt(thread) ||
            (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
 }
@@ -85,7 +86,8 @@ std::string wait_info::describe() const {
 
 void throw_if_interrupted() {
     thread_state& thread = this_thread();
-    if (!must_not_wait(thread)) [[likely]] return;
+    if (!must_not_wait(thread)) [[likely]]
+        return;
     if (thread.current->is_loop) {
         throw fiber_error("a function posted to a hub may not suspend: spawn a task from it");
     }
@@ -137,7 +139,8 @@ wake_reason waiter::park(hub_core& hub, deadline limit) {
         const armed_timer disarm_at_end(hub, timer_);
         hub.switch_away();
     }
-    if (error_) [[unlikely]] rethrow_interrupt();
+    if (error_) [[unlikely]]
+        rethrow_interrupt();
     return reason_;
 }
 

@@ -74,7 +74,8 @@ attempt connect_race(const std::vector<address>& addresses, std::string& failure
     while (ended < addresses.size()) {
         if (started < addresses.size()) {
             const address& to = addresses[started++];
-            attempts.spawn({.name = "connect " + to.to_string()}, [&results, to] { results.send(connect_in_race(to)); });
+            attempts.spawn({.name = "connect " + to.to_string()},
+                           [&results, to] { results.send(connect_in_race(to)); });
         }
         auto result = started < addresses.size() ? results.recv_for(attempt_delay) : results.recv();
         if (!result) continue;
@@ -133,8 +134,7 @@ tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_
     return std::move(made.stream);
 }
 
-tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_options& options,
-                               std::error_code& ec) {
+tcp_stream tcp_stream::connect(const std::string& host, int port, const connect_options& options, std::error_code& ec) {
     std::string failures;
     return connect_quietly(options.timeout, ec, [&] { return connect_to(resolve(host, port), failures); });
 }

@@ -9,8 +9,8 @@
 namespace coir::net::detail {
 
 struct resolution {
-    int error = 0;          // of getaddrinfo
-    int system_error = 0;   // errno, where that is what `error` refers to
+    int error = 0;         // of getaddrinfo
+    int system_error = 0;  // errno, where that is what `error` refers to
     std::vector<address> addresses;
 };
 

@@ -30,14 +30,14 @@ void handle(const std::function<void(tcp_stream)>& handler, tcp_stream stream) {
     }
 }
 
-void accept_into(connection_group& connections, tcp_listener& listener,
-                 const std::function<void(tcp_stream)>& handler, std::size_t stack_size) {
+void accept_into(connection_group& connections, tcp_listener& listener, const std::function<void(tcp_stream)>& handler,
+                 std::size_t stack_size) {
     for (;;) {
         connection_group::place place(connections);
         tcp_stream accepted = listener.accept();
-        auto connection = spawn({.name = fmt::format("connection fd {}", accepted.native_handle()),
-                                 .stack_size = stack_size},
-                                [&handler](tcp_stream stream) { handle(handler, std::move(stream)); }, std::move(accepted));
+        auto connection = spawn(
+            {.name = fmt::format("connection fd {}", accepted.native_handle()), .stack_size = stack_size},
+            [&handler](tcp_stream stream) { handle(handler, std::move(stream)); }, std::move(accepted));
         place.fill(coir::detail::ref<coir::detail::task_core>(&connection.core()));
     }
 }

@@ -26,8 +26,10 @@ bool concerns_one_connection(int error) noexcept {
         case EHOSTUNREACH:
         case EOPNOTSUPP:
         case ENETUNREACH:
-        case EPERM: return true;  // EPERM: a firewall rule
-        default: return false;
+        case EPERM:
+            return true;  // EPERM: a firewall rule
+        default:
+            return false;
     }
 }
 

@@ -99,8 +99,7 @@ tcp_listener tcp_listener::bind(const std::string& host, int port, const listen_
     return bind(resolve(host, port).front(), options);
 }
 
-tcp_listener tcp_listener::bind(const std::string& host, int port, const listen_options& options,
-                                std::error_code& ec) {
+tcp_listener tcp_listener::bind(const std::string& host, int port, const listen_options& options, std::error_code& ec) {
     try {
         return bind(resolve(host, port).front(), options, ec);
     } catch (const std::system_error& e) {

@@ -147,9 +147,8 @@ TEST_F(deadline_with_clock, at_a_point_of_the_steady_clock) {
     EXPECT_TRUE(deadline::at(clock::time_point::max()).is_never());
     EXPECT_TRUE(deadline::at(std::chrono::time_point<clock, std::chrono::hours>::max()).is_never());
     EXPECT_TRUE(deadline::at(std::chrono::time_point<clock, std::chrono::hours>::min()).expired());
-    EXPECT_EQ(
-        deadline::at(std::chrono::time_point<clock, duration<double>>(duration<double>(2.5))).nanoseconds(),
-        2'500'000'000);
+    EXPECT_EQ(deadline::at(std::chrono::time_point<clock, duration<double>>(duration<double>(2.5))).nanoseconds(),
+              2'500'000'000);
 }
 
 TEST(deadline, at_a_point_of_the_system_clock) {
@@ -162,8 +161,7 @@ TEST(deadline, at_a_point_of_the_system_clock) {
     EXPECT_FALSE(later.expired());
     EXPECT_LE(later.remaining().count(), 1h);
     EXPECT_GT(later.remaining().count(), 30min);
-    EXPECT_FALSE(
-        deadline::at(std::chrono::time_point_cast<std::chrono::seconds>(clock::now()) + 1h).expired());
+    EXPECT_FALSE(deadline::at(std::chrono::time_point_cast<std::chrono::seconds>(clock::now()) + 1h).expired());
 }
 
 }  // namespace

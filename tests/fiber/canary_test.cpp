@@ -41,9 +41,7 @@ void write_behind_an_array() {
     f.switch_to();
 }
 
-TEST_F(canary, an_overflow_of_a_local_array_is_seen) {
-    EXPECT_DEATH(write_behind_an_array(), "stack-buffer-overflow");
-}
+TEST_F(canary, an_overflow_of_a_local_array_is_seen) { EXPECT_DEATH(write_behind_an_array(), "stack-buffer-overflow"); }
 
 void write_behind_an_array_after_switches_and_errors() {
     const fiber main = fiber::current();

@@ -55,9 +55,7 @@ __attribute__((noinline)) int one_frame_of_40_kb() {
 }
 
 void overflow(const char* name, std::size_t size) {
-    fiber({.name = name, .stack_size = size}, [] {
-        return frames_of_a_few_hundred_bytes(100'000);
-    }).switch_to();
+    fiber({.name = name, .stack_size = size}, [] { return frames_of_a_few_hundred_bytes(100'000); }).switch_to();
 }
 
 TEST_F(stack_overflow, is_reported_with_name_size_and_backtrace) {
@@ -68,21 +66,19 @@ TEST_F(stack_overflow, is_reported_with_name_size_and_backtrace) {
 
 TEST_F(stack_overflow, is_reported_on_any_thread) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_EXIT(std::thread([] { overflow("elsewhere", 128 * 1024); }).join(),
-                testing::KilledBySignal(SIGSEGV), "fiber \"elsewhere\" overflowed its 128 KiB stack");
+    EXPECT_EXIT(std::thread([] { overflow("elsewhere", 128 * 1024); }).join(), testing::KilledBySignal(SIGSEGV),
+                "fiber \"elsewhere\" overflowed its 128 KiB stack");
 }
 
 TEST_F(stack_overflow, is_reported_for_a_fiber_without_a_name) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_EXIT(overflow("", 64 * 1024), testing::KilledBySignal(SIGSEGV),
-                "fiber \"fiber-[0-9.]+\" overflowed");
+    EXPECT_EXIT(overflow("", 64 * 1024), testing::KilledBySignal(SIGSEGV), "fiber \"fiber-[0-9.]+\" overflowed");
 }
 
 TEST_F(stack_overflow, by_one_large_frame_is_caught_too) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     const fiber f({.name = "large", .stack_size = 32 * 1024}, [] { return one_frame_of_40_kb(); });
-    EXPECT_EXIT(f.switch_to(), testing::KilledBySignal(SIGSEGV),
-                "fiber \"large\" overflowed its 32 KiB stack");
+    EXPECT_EXIT(f.switch_to(), testing::KilledBySignal(SIGSEGV), "fiber \"large\" overflowed its 32 KiB stack");
 }
 
 /// A handler that was there before coir's.

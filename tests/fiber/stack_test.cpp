@@ -151,8 +151,7 @@ public:
     enum class call { mmap, guard, mprotect };
     explicit out_of_memory(call which, int error = ENOMEM) {
         code = error;
-        if (which == call::mmap)
-            sys.mmap = [](void*, size_t, int, int, int, off_t) { return fail<void*>(MAP_FAILED); };
+        if (which == call::mmap) sys.mmap = [](void*, size_t, int, int, int, off_t) { return fail<void*>(MAP_FAILED); };
         if (which == call::guard) {
             sys.madvise = [](void* at, size_t size, int advice) {
                 return advice == 102 ? fail(-1) : ::madvise(at, size, advice);

@@ -41,7 +41,9 @@ struct watched_pair {
         peer.reset(fds[1]);
     }
 
-    void put(std::size_t n = 1) const { EXPECT_EQ(::write(peer.get(), std::string(n, 'x').data(), n), static_cast<ssize_t>(n)); }
+    void put(std::size_t n = 1) const {
+        EXPECT_EQ(::write(peer.get(), std::string(n, 'x').data(), n), static_cast<ssize_t>(n));
+    }
     ssize_t take(std::size_t most) const {
         std::string buffer(most, ' ');
         return ::read(watch->fd(), buffer.data(), most);
@@ -135,7 +137,8 @@ TEST_F(fd_watch, close_wakes_all_waiters_with_closed) {
     p.watch->not_ready(direction::read);
     std::vector<coir::task<wake_reason>> tasks;
     for (int i = 0; i < 100; ++i) {
-        tasks.push_back(coir::spawn([&, i] { return p.watch->wait(i % 2 ? direction::read : direction::write, never); }));
+        tasks.push_back(
+            coir::spawn([&, i] { return p.watch->wait(i % 2 ? direction::read : direction::write, never); }));
     }
     until_parked(tasks.back());
     p.watch->close();
@@ -189,7 +192,8 @@ TEST_F(fd_watch, a_short_read_with_the_end_behind_it_has_not) {
 }
 
 TEST_F(fd_watch, a_short_read_that_urgent_data_split_has_not) {
-    unique_fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    unique_fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+        peer(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -198,7 +202,8 @@ TEST_F(fd_watch, a_short_read_that_urgent_data_split_has_not) {
     ASSERT_EQ(::listen(listener.get(), 1), 0);
     ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&at), &length);
     ASSERT_EQ(::connect(peer.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-    const auto watch = coir::detail::fd_watch::make(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    const auto watch =
+        coir::detail::fd_watch::make(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     watch->not_ready(direction::read);
     EXPECT_EQ(watch->wait(direction::read, at_once()), wake_reason::timed_out);
     ASSERT_EQ(::send(peer.get(), "abc", 3, 0), 3);

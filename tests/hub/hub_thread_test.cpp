@@ -284,7 +284,9 @@ TEST_F(hub_exit, by__exit_unwinds_none) {
 TEST_F(hub_exit, a_hub_is_usable_in_a_static_objects_destructor) {
     exits_quietly([] {
         static struct uses_hub {
-            ~uses_hub() { coir::spawn([] { sleep_for(1us); }).join(); }
+            ~uses_hub() {
+                coir::spawn([] { sleep_for(1us); }).join();
+            }
         } const late;
         std::exit(0);
     });

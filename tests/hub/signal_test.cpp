@@ -1,5 +1,5 @@
-#include <coir/hub/signal.hpp>
 #include <coir/hub.hpp>
+#include <coir/hub/signal.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
 

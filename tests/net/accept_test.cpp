@@ -43,8 +43,8 @@ protected:
 class passing : public accept_errors, public ::testing::WithParamInterface<int> {};
 
 INSTANTIATE_TEST_SUITE_P(each, passing,
-                         ::testing::Values(ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,
-                                           EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM, EINTR));
+                         ::testing::Values(ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+                                           EOPNOTSUPP, ENETUNREACH, EPERM, EINTR));
 
 TEST_P(passing, errors_of_a_connection_that_has_gone_are_passed_over) {
     failures = {GetParam(), GetParam(), GetParam()};
@@ -142,8 +142,7 @@ TEST_F(out_of_descriptors, a_server_lives_on_and_recovers) {
     all_descriptors none;
     none.give_back(1);
     tcp_stream late = tcp_stream::connect(listener.local_address());
-    EXPECT_EQ(failure_of([&] { tcp_stream::connect(listener.local_address()); }),
-              std::errc::too_many_files_open);
+    EXPECT_EQ(failure_of([&] { tcp_stream::connect(listener.local_address()); }), std::errc::too_many_files_open);
     let_others_run();
     EXPECT_FALSE(serving.done());
     EXPECT_EQ(exchange(early), "hello") << "those that are there are served";

@@ -86,9 +86,8 @@ TEST(address, quotes_what_makes_no_sense) {
         const std::string host = text.substr(0, text.rfind(':'));
         EXPECT_FALSE(complaint.empty()) << "'" << text << "' was accepted";
         EXPECT_TRUE(complaint.find(text) != std::string::npos ||
-                    complaint.find(
-                        "\"" + std::string(host.starts_with('[') ? host.substr(1, host.size() - 2) : host) +
-                        "\"") != std::string::npos)
+                    complaint.find("\"" + std::string(host.starts_with('[') ? host.substr(1, host.size() - 2) : host) +
+                                   "\"") != std::string::npos)
             << "'" << text << "' is not quoted in: " << complaint;
     }
 }
@@ -101,11 +100,9 @@ TEST(address, a_nul_inside_does_not_hide_what_follows) {
 
 TEST(address, quotes_ports_out_of_range) {
     for (const char* port : {"-1", "65536", "100000"}) {
-        const std::string parsed =
-            text_of<std::invalid_argument>([&] { address::parse("1.2.3.4:"s + port); });
+        const std::string parsed = text_of<std::invalid_argument>([&] { address::parse("1.2.3.4:"s + port); });
         EXPECT_NE(parsed.find(port), std::string::npos) << parsed;
-        const std::string given =
-            text_of<std::invalid_argument>([&] { address("1.2.3.4", std::atoi(port)); });
+        const std::string given = text_of<std::invalid_argument>([&] { address("1.2.3.4", std::atoi(port)); });
         EXPECT_NE(given.find(port), std::string::npos) << given;
     }
     EXPECT_EQ(coir::net::checked_port(0), 0);
@@ -142,8 +139,7 @@ TEST(address, is_printed_by_streams) {
 TEST(address, of_another_family_is_refused) {
     sockaddr_un local{};
     local.sun_family = AF_UNIX;
-    EXPECT_THROW(address::from_native(reinterpret_cast<sockaddr*>(&local), sizeof local),
-                 std::invalid_argument);
+    EXPECT_THROW(address::from_native(reinterpret_cast<sockaddr*>(&local), sizeof local), std::invalid_argument);
     const address whole("1.2.3.4", 80);
     EXPECT_THROW(address::from_native(whole.native(), sizeof(sockaddr_in) - 1), std::invalid_argument);
     const address six("::1", 80);

@@ -84,8 +84,7 @@ protected:
 /// Takes no connection and refuses none, on another address of this machine.
 struct silent_host {
     silent_host(const char* ip, int port)
-        : listener(tcp_listener::bind(ip, port, {.backlog = 0})),
-          first(tcp_stream::connect(listener.local_address())) {
+        : listener(tcp_listener::bind(ip, port, {.backlog = 0})), first(tcp_stream::connect(listener.local_address())) {
         attempts.clear();
     }
     tcp_listener listener;
@@ -116,8 +115,7 @@ TEST_F(connect_to_a_name, the_families_take_turns) {
     good.close();
     answers = {"::1", "fe80::1%lo", "127.0.0.2", "127.0.0.3", "127.0.0.4"};
     EXPECT_TRUE(failure_of([&] { connect(); }));
-    EXPECT_EQ(attempts,
-              (std::vector<std::string>{"::1", "127.0.0.2", "fe80::1%lo", "127.0.0.3", "127.0.0.4"}));
+    EXPECT_EQ(attempts, (std::vector<std::string>{"::1", "127.0.0.2", "fe80::1%lo", "127.0.0.3", "127.0.0.4"}));
 }
 
 TEST_F(connect_to_a_name, when_all_fail_the_error_says_what_became_of_each) {

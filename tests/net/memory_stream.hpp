@@ -89,8 +89,7 @@ public:
         ec.clear();
         const auto out = out_;
         const bool written = is_open_ && !has_ended_ && out->write_all(data);
-        if (!written)
-            ec = std::make_error_code(is_open_ ? std::errc::broken_pipe : std::errc::bad_file_descriptor);
+        if (!written) ec = std::make_error_code(is_open_ ? std::errc::broken_pipe : std::errc::bad_file_descriptor);
     }
     std::size_t read_some(coir::net::mutable_buffer buffer) {
         std::error_code ec;

@@ -97,8 +97,7 @@ inline std::size_t fill_send_buffer(const coir::net::tcp_stream& stream) {
     const std::string block(64 * 1024, 'x');
     std::size_t total = 0;
     for (;;) {
-        const ssize_t n =
-            ::send(stream.native_handle(), block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t n = ::send(stream.native_handle(), block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0) return total;
         total += static_cast<std::size_t>(n);
     }

@@ -186,10 +186,10 @@ TYPED_TEST_P(stream_conformance, lines_can_be_read_from_it) {
 
 REGISTER_TYPED_TEST_SUITE_P(stream_conformance, carries_bytes_both_ways, keeps_order_and_value_of_every_byte,
                             read_some_waits_for_something, its_end_is_zero_bytes_again_and_again,
-                            one_half_may_end_while_the_other_goes_on,
-                            read_exactly_says_how_much_came_before_the_end, empty_buffers_are_nothing,
-                            closing_wakes_its_own_reader_with_an_error, closing_ends_the_other_side,
-                            closed_refuses_and_closes_again_quietly, a_cancelled_read_takes_nothing,
-                            a_writer_waits_for_a_reader_and_can_be_cancelled, lines_can_be_read_from_it);
+                            one_half_may_end_while_the_other_goes_on, read_exactly_says_how_much_came_before_the_end,
+                            empty_buffers_are_nothing, closing_wakes_its_own_reader_with_an_error,
+                            closing_ends_the_other_side, closed_refuses_and_closes_again_quietly,
+                            a_cancelled_read_takes_nothing, a_writer_waits_for_a_reader_and_can_be_cancelled,
+                            lines_can_be_read_from_it);
 
 }  // namespace net_tests

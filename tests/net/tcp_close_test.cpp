@@ -49,9 +49,8 @@ auto acceptor_of(tcp_listener& listener) {
 TEST_F(tcp_close, wakes_readers_and_writers) {
     connected_pair ends;
     fill_send_buffer(ends.client);
-    expect_woken(
-        {reader_of(ends.client), reader_of(ends.client), writer_to(ends.client), writer_to(ends.client)},
-        [&] { ends.client.close(); });
+    expect_woken({reader_of(ends.client), reader_of(ends.client), writer_to(ends.client), writer_to(ends.client)},
+                 [&] { ends.client.close(); });
     EXPECT_FALSE(ends.client.is_open());
 }
 
@@ -240,8 +239,7 @@ TEST_F(tcp_close, during_the_setting_of_an_option_the_number_stays_taken) {
         ends.client,
         [](interference f) {
             interfere = f;
-            coir::detail::sys.setsockopt = [](int fd, int level, int name, const void* value,
-                                              socklen_t size) {
+            coir::detail::sys.setsockopt = [](int fd, int level, int name, const void* value, socklen_t size) {
                 interfere(fd);
                 return ::setsockopt(fd, level, name, value, size);
             };

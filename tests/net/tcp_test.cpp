@@ -90,8 +90,7 @@ TEST_F(tcp, a_refused_connection_names_the_address) {
     const std::string text = text_of([&] { tcp_stream::connect(nobody); });
     EXPECT_NE(text.find("connect " + nobody.to_string()), std::string::npos) << text;
     const std::string by_name = text_of([&] { tcp_stream::connect("localhost", nobody.port()); });
-    EXPECT_NE(by_name.find("connect localhost:" + std::to_string(nobody.port())), std::string::npos)
-        << by_name;
+    EXPECT_NE(by_name.find("connect localhost:" + std::to_string(nobody.port())), std::string::npos) << by_name;
 }
 
 TEST_F(tcp, a_listener_says_which_address_it_did_not_get) {
@@ -113,8 +112,7 @@ TEST_F(tcp, connecting_ends_when_its_limit_is_over) {
     tcp_stream first = tcp_stream::connect(full.local_address());
     const auto start = std::chrono::steady_clock::now();
     EXPECT_THROW(tcp_stream::connect(full.local_address(), {.timeout = 20ms}), coir::timed_out);
-    EXPECT_THROW(tcp_stream::connect("localhost", full.local_address().port(), {.timeout = 20ms}),
-                 coir::timed_out);
+    EXPECT_THROW(tcp_stream::connect("localhost", full.local_address().port(), {.timeout = 20ms}), coir::timed_out);
     EXPECT_GE(std::chrono::steady_clock::now() - start, 40ms);
     EXPECT_TRUE(full.accept().is_open());
 }

@@ -136,7 +136,8 @@ void exact_sums(std::size_t capacity) {
         std::mt19937 random(seed);
         for (int i = 0; i < 3'000; ++i) {
             const long v = static_cast<long>(random() % 1000);
-            const bool ok = random() % 3 == 0 ? c.send_for(v, std::chrono::microseconds(random() % 50)) : (c.send(v), true);
+            const bool ok =
+                random() % 3 == 0 ? c.send_for(v, std::chrono::microseconds(random() % 50)) : (c.send(v), true);
             if (ok) sent += v;
         }
         if (--senders == 0) c.close();

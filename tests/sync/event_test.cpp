@@ -1,6 +1,6 @@
-#include <coir/sync/event.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
@@ -172,7 +172,8 @@ TEST_F(event, may_be_destroyed_by_whom_it_wakes) {
 TEST_F(event, wakes_a_multitude_at_once) {
     coir::event e;
     std::vector<coir::task<void>> tasks;
-    for (int i = 0; i < task_tests::multitude; ++i) tasks.push_back(coir::spawn({.stack_size = 16384}, [&] { e.wait(); }));
+    for (int i = 0; i < task_tests::multitude; ++i)
+        tasks.push_back(coir::spawn({.stack_size = 16384}, [&] { e.wait(); }));
     until_parked(tasks.back());
     e.set();
     for (auto& t : tasks) t.get();

@@ -1,6 +1,6 @@
-#include <coir/sync/mutex.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
+#include <coir/sync/mutex.hpp>
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
@@ -211,7 +211,9 @@ TEST_F(mutex, random_limits_and_cancellations_lose_no_lock) {
                 continue;
             }
             EXPECT_EQ(++inside, 1);
-            thrown_by([&] { if (random() % 4 == 0) yield(); });
+            thrown_by([&] {
+                if (random() % 4 == 0) yield();
+            });
             --inside;
             m.unlock();
         }

@@ -198,7 +198,8 @@ TEST_F(cancel, from_another_thread) {
 TEST_F(cancel, of_a_multitude_of_parked_tasks) {
     coir::event never;
     std::vector<coir::task<void>> tasks;
-    for (int i = 0; i < task_tests::multitude; ++i) tasks.push_back(coir::spawn({.stack_size = 16384}, [&] { never.wait(); }));
+    for (int i = 0; i < task_tests::multitude; ++i)
+        tasks.push_back(coir::spawn({.stack_size = 16384}, [&] { never.wait(); }));
     until_parked(tasks.back());
     for (auto& t : tasks) t.cancel();
     for (auto& t : tasks) t.join();

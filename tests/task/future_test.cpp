@@ -1,8 +1,8 @@
 // As std::promise and std::future, for fibers and plain threads.
-#include <coir/task/future.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/future.hpp>
 
 #include "task/leftovers.hpp"
 
@@ -31,7 +31,8 @@ std::future_errc misuse(Call call) {
 
 static_assert(!std::is_copy_constructible_v<coir::future<int>> && !std::is_copy_assignable_v<coir::future<int>>);
 static_assert(std::is_nothrow_move_constructible_v<coir::future<int>>);
-static_assert(!std::is_copy_constructible_v<coir::promise<int>> && std::is_nothrow_move_constructible_v<coir::promise<int>>);
+static_assert(!std::is_copy_constructible_v<coir::promise<int>> &&
+              std::is_nothrow_move_constructible_v<coir::promise<int>>);
 
 TEST_F(future, gives_the_value_once) {
     coir::promise<int> p;
@@ -70,7 +71,8 @@ TEST_F(future, misuse_is_what_it_is_in_std) {
     EXPECT_EQ(misuse([&] { (void)p.get_future(); }), std::future_errc::future_already_retrieved);
     p.set_value(1);
     EXPECT_EQ(misuse([&] { p.set_value(2); }), std::future_errc::promise_already_satisfied);
-    EXPECT_EQ(misuse([&] { p.set_exception(std::make_exception_ptr(1)); }), std::future_errc::promise_already_satisfied);
+    EXPECT_EQ(misuse([&] { p.set_exception(std::make_exception_ptr(1)); }),
+              std::future_errc::promise_already_satisfied);
     f.get();
     EXPECT_EQ(misuse([&] { f.get(); }), std::future_errc::no_state);
     EXPECT_EQ(misuse([&] { f.wait(); }), std::future_errc::no_state);

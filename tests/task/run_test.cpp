@@ -1,7 +1,7 @@
-#include <coir/task/run.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/run.hpp>
 
 #include "task/leftovers.hpp"
 

@@ -1,7 +1,7 @@
-#include <coir/task/task_group.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/task_group.hpp>
 
 #include "task/leftovers.hpp"
 
@@ -25,7 +25,8 @@ using task_tests::until_parked;
 /// Collects the names of those whose errors nobody saw, as long as it lives.
 struct unhandled_errors {
     unhandled_errors() {
-        coir::hub::current().on_unhandled([this](std::string_view name, std::exception_ptr) { names.emplace_back(name); });
+        coir::hub::current().on_unhandled(
+            [this](std::string_view name, std::exception_ptr) { names.emplace_back(name); });
     }
     ~unhandled_errors() { coir::hub::current().on_unhandled(nullptr); }
     std::vector<std::string> names;

@@ -1,7 +1,7 @@
-#include <coir/task/task.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/task.hpp>
 
 #include "task/leftovers.hpp"
 
@@ -86,7 +86,10 @@ TEST_F(task, takes_whatever_can_be_called) {
     } c;
     EXPECT_EQ(coir::spawn(&counter::add, &c, 2).get(), 3);
     EXPECT_EQ(coir::spawn(&counter::n, std::ref(c)).get(), 3);
-    EXPECT_EQ(coir::spawn(+[](int i) { return i; }, 4).get(), 4);
+    EXPECT_EQ(coir::spawn(
+                  +[](int i) { return i; }, 4)
+                  .get(),
+              4);
 }
 
 TEST_F(task, has_the_name_that_it_was_given_or_one_of_its_own) {
@@ -260,7 +263,8 @@ TEST_F(task, a_chain_of_joins_of_any_length) {
     constexpr int length = task_tests::multitude / 10;
     coir::task<int> last = coir::spawn({.stack_size = 16384}, [] { return 0; });
     for (int i = 0; i < length; ++i) {
-        last = coir::spawn({.stack_size = 16384}, [before = std::move(last)]() mutable { return std::move(before).get() + 1; });
+        last = coir::spawn({.stack_size = 16384},
+                           [before = std::move(last)]() mutable { return std::move(before).get() + 1; });
     }
     EXPECT_EQ(last.get(), length);
 }

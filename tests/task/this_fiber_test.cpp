@@ -1,7 +1,7 @@
-#include <coir/task/this_fiber.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/this_fiber.hpp>
 
 #include "task/leftovers.hpp"
 
@@ -151,9 +151,8 @@ TEST_F(this_fiber, ids_are_unique_and_stay) {
 }
 
 TEST_F(this_fiber, an_id_prints_as_the_number_in_the_default_name) {
-    const auto [id, name] = coir::spawn([] {
-                                return std::pair(coir::this_fiber::get_id(), coir::this_fiber::name());
-                            }).get();
+    const auto [id, name] =
+        coir::spawn([] { return std::pair(coir::this_fiber::get_id(), coir::this_fiber::name()); }).get();
     std::ostringstream text;
     text << "fiber-" << id;
     EXPECT_EQ(text.str(), name);

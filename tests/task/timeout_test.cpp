@@ -116,7 +116,9 @@ TEST_F(timeout, a_completion_in_the_same_round_wins) {
 }
 
 TEST_F(timeout, wait_for_gives_the_result) {
-    EXPECT_EQ(coir::wait_for(1h, [](int i) { return i + 1; }, 2), 3);
+    EXPECT_EQ(coir::wait_for(
+                  1h, [](int i) { return i + 1; }, 2),
+              3);
 }
 
 TEST_F(timeout, a_million_that_end_at_once_leave_no_timer) {

@@ -1,8 +1,8 @@
 // gather, wait and as_completed.
-#include <coir/task/wait.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/task/wait.hpp>
 
 #include "task/leftovers.hpp"
 

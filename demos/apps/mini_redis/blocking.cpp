@@ -71,8 +71,7 @@ private:
     coir::event woken_;
 };
 
-std::optional<blocked_clients::element> blocked_clients::wait(session& client,
-                                                              std::span<const std::string_view> keys,
+std::optional<blocked_clients::element> blocked_clients::wait(session& client, std::span<const std::string_view> keys,
                                                               list_end end, coir::deadline limit) {
     waiter self(*this, client, keys, end);
     const session::hangup_watch watch(client, [&self] { self.give_up(); });

@@ -22,8 +22,8 @@ std::string in_lower_case(std::string_view text) {
 
 std::vector<const command*> collect_commands() {
     std::vector<const command*> all;
-    for (const auto table : {string_commands, key_commands, hash_commands, list_commands, set_commands,
-                             pubsub_commands, connection_commands, server_commands}) {
+    for (const auto table : {string_commands, key_commands, hash_commands, list_commands, set_commands, pubsub_commands,
+                             connection_commands, server_commands}) {
         for (const command& each : table) all.push_back(&each);
     }
     std::ranges::sort(all, {}, &command::name);
@@ -51,9 +51,8 @@ void check_subscriber_may_run(const command& chosen) {
     for (const std::string_view allowed : {"subscribe", "unsubscribe", "ping", "quit"}) {
         if (chosen.name == allowed) return;
     }
-    throw command_error(
-        "ERR Can't execute '" + std::string(chosen.name) +
-        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+    throw command_error("ERR Can't execute '" + std::string(chosen.name) +
+                        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
 }
 
 const command& choose_command(session& client, arguments args) {
@@ -112,8 +111,8 @@ void throw_unknown_subcommand(const call& c) {
     for (char& letter : name) {
         if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
     }
-    throw command_error("ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " +
-                        name + " HELP.");
+    throw command_error("ERR unknown subcommand '" + std::string(c.args[1].substr(0, 128)) + "'. Try " + name +
+                        " HELP.");
 }
 
 }  // namespace mini_redis

@@ -13,13 +13,11 @@ namespace mini_redis {
 namespace {
 
 void del(call& c) {
-    c.out.integer(
-        std::ranges::count_if(c.args.subspan(1), [&](std::string_view key) { return c.data.erase(key); }));
+    c.out.integer(std::ranges::count_if(c.args.subspan(1), [&](std::string_view key) { return c.data.erase(key); }));
 }
 
 void exists(call& c) {
-    c.out.integer(
-        std::ranges::count_if(c.args.subspan(1), [&](std::string_view key) { return c.data.find(key); }));
+    c.out.integer(std::ranges::count_if(c.args.subspan(1), [&](std::string_view key) { return c.data.find(key); }));
 }
 
 void type(call& c) {
@@ -56,8 +54,7 @@ expire_condition parse_condition(const call& c) {
     if (result.nx && (result.xx || result.gt || result.lt)) {
         throw command_error("ERR NX and XX, GT or LT options at the same time are not compatible");
     }
-    if (result.gt && result.lt)
-        throw command_error("ERR GT and LT options at the same time are not compatible");
+    if (result.gt && result.lt) throw command_error("ERR GT and LT options at the same time are not compatible");
     return result;
 }
 
@@ -93,8 +90,7 @@ constexpr command table[] = {
     {"exists", -2, access::reads, all_keys, exists, "How many of the keys exist"},
     {"expire", -3, access::writes, one_key, expire, "Lets a key live for so many seconds: [NX|XX|GT|LT]"},
     {"persist", 2, access::writes, one_key, persist, "Lets a key live for ever"},
-    {"pexpire", -3, access::writes, one_key, pexpire,
-     "Lets a key live for so many milliseconds: [NX|XX|GT|LT]"},
+    {"pexpire", -3, access::writes, one_key, pexpire, "Lets a key live for so many milliseconds: [NX|XX|GT|LT]"},
     {"pttl", 2, access::reads, one_key, pttl, "How many milliseconds a key has left"},
     {"ttl", 2, access::reads, one_key, ttl, "How many seconds a key has left"},
     {"type", 2, access::reads, one_key, type, "What a key holds: string, list, hash, set or none"},

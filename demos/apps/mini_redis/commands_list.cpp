@@ -66,8 +66,7 @@ void lrange(call& c) {
     const std::int64_t end = std::min(last < 0 ? last + size : last, size - 1) + 1;
     if (begin >= end) return c.out.array(0);
     c.out.array(static_cast<std::size_t>(end - begin));
-    std::for_each(list->begin() + begin, list->begin() + end,
-                  [&](const std::string& each) { c.out.bulk(each); });
+    std::for_each(list->begin() + begin, list->begin() + end, [&](const std::string& each) { c.out.bulk(each); });
 }
 
 /// Zero is for ever.
@@ -115,22 +114,11 @@ void blpop(call& c) { blocking_pop(c, list_end::front); }
 void brpop(call& c) { blocking_pop(c, list_end::back); }
 
 constexpr command table[] = {
-    {"blpop",
-     -3,
-     access::writes,
-     {1, -2, 1},
-     blpop,
-     "Takes the first element of one of some lists; waits for one"},
-    {"brpop",
-     -3,
-     access::writes,
-     {1, -2, 1},
-     brpop,
-     "Takes the last element of one of some lists; waits for one"},
+    {"blpop", -3, access::writes, {1, -2, 1}, blpop, "Takes the first element of one of some lists; waits for one"},
+    {"brpop", -3, access::writes, {1, -2, 1}, brpop, "Takes the last element of one of some lists; waits for one"},
     {"llen", 2, access::reads, one_key, llen, "The length of a list"},
     {"lpop", -2, access::writes, one_key, lpop, "Takes the first element of a list, or several"},
-    {"lpush", -3, access::writes, one_key, lpush,
-     "Puts elements before the first of a list; says its length"},
+    {"lpush", -3, access::writes, one_key, lpush, "Puts elements before the first of a list; says its length"},
     {"lrange", 4, access::reads, one_key, lrange, "A part of a list; -1 is the last element"},
     {"rpop", -2, access::writes, one_key, rpop, "Takes the last element of a list, or several"},
     {"rpush", -3, access::writes, one_key, rpush, "Puts elements behind the last of a list; says its length"},

@@ -8,9 +8,7 @@ namespace mini_redis {
 
 namespace {
 
-void publish(call& c) {
-    c.out.integer(static_cast<std::int64_t>(c.host.channels.publish(c.args[1], c.args[2])));
-}
+void publish(call& c) { c.out.integer(static_cast<std::int64_t>(c.host.channels.publish(c.args[1], c.args[2]))); }
 
 void confirm(call& c, std::string_view what, const std::string_view* channel) {
     c.out.array(3);

@@ -17,9 +17,9 @@ namespace {
 void dbsize(call& c) { c.out.integer(static_cast<std::int64_t>(c.data.size())); }
 
 void flushall(call& c) {
-    const bool known = c.args.size() == 1 ||
-                       (c.args.size() == 2 &&
-                        (equal_ignoring_case(c.args[1], "async") || equal_ignoring_case(c.args[1], "sync")));
+    const bool known =
+        c.args.size() == 1 ||
+        (c.args.size() == 2 && (equal_ignoring_case(c.args[1], "async") || equal_ignoring_case(c.args[1], "sync")));
     if (!known) throw_syntax_error();
     c.data.clear();
     c.out.ok();
@@ -27,9 +27,7 @@ void flushall(call& c) {
 
 class info_text {
 public:
-    void section(std::string_view name) {
-        text_.append(text_.empty() ? "# " : "\r\n# ").append(name).append("\r\n");
-    }
+    void section(std::string_view name) { text_.append(text_.empty() ? "# " : "\r\n# ").append(name).append("\r\n"); }
     void line(std::string_view name, std::string_view content) {
         text_.append(name).append(":").append(content).append("\r\n");
     }
@@ -76,8 +74,7 @@ void info(call& c) {
     if (is_wanted("keyspace")) {
         text.section("Keyspace");
         const std::string expires = std::to_string(c.data.expiring());
-        if (c.data.size() != 0)
-            text.line("db0", "keys=" + std::to_string(c.data.size()) + ",expires=" + expires);
+        if (c.data.size() != 0) text.line("db0", "keys=" + std::to_string(c.data.size()) + ",expires=" + expires);
     }
     c.out.bulk(text.str());
 }
@@ -94,8 +91,7 @@ void config(call& c) {
             return ::fnmatch(std::string(pattern).c_str(), name, FNM_CASEFOLD) == 0;
         });
     };
-    const auto count =
-        std::ranges::count_if(settings, [&](const auto& each) { return is_wanted(each.first); });
+    const auto count = std::ranges::count_if(settings, [&](const auto& each) { return is_wanted(each.first); });
     c.out.array(static_cast<std::size_t>(count) * 2);
     for (const auto& [name, content] : settings) {
         if (!is_wanted(name)) continue;
@@ -159,8 +155,7 @@ void command_(call& c) {
 }
 
 constexpr command table[] = {
-    {"command", -1, access::none, no_key, command_,
-     "What commands there are: [COUNT|INFO name...|DOCS [name...]]"},
+    {"command", -1, access::none, no_key, command_, "What commands there are: [COUNT|INFO name...|DOCS [name...]]"},
     {"config", -2, access::none, no_key, config, "GET pattern...: settings"},
     {"dbsize", 1, access::reads, no_key, dbsize, "How many keys there are"},
     {"flushall", -1, access::writes, no_key, flushall, "Deletes all keys"},

@@ -47,13 +47,11 @@ set_options parse_set_options(const call& c) {
 void set(call& c) {
     const set_options options = parse_set_options(c);
     std::optional<database::time_point> expires;
-    if (options.expiry_unit)
-        expires = parse_positive_expiry(c, options.expiry_index, *options.expiry_unit, "set");
+    if (options.expiry_unit) expires = parse_positive_expiry(c, options.expiry_index, *options.expiry_unit, "set");
 
     const std::string_view key = c.args[1];
     if (options.answer_old) bulk_or_null(c.out, c.data.find_as<string_value>(key));
-    const bool blocked =
-        (options.only_new && c.data.find(key)) || (options.only_existing && !c.data.find(key));
+    const bool blocked = (options.only_new && c.data.find(key)) || (options.only_existing && !c.data.find(key));
     if (!blocked) {
         c.data.set(key, c.args[2], options.keep_expiry);
         if (expires) c.data.expire_at(key, *expires);
@@ -93,8 +91,7 @@ void add(call& c, std::int64_t change) {
     const auto old = text ? parse_integer(*text) : 0;
     if (!old) throw command_error("ERR value is not an integer or out of range");
     std::int64_t sum = 0;
-    if (__builtin_add_overflow(*old, change, &sum))
-        throw command_error("ERR increment or decrement would overflow");
+    if (__builtin_add_overflow(*old, change, &sum)) throw command_error("ERR increment or decrement would overflow");
 
     string_value& target = text ? *text : c.data.find_or_add<string_value>(key);
     target.clear();

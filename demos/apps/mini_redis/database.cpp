@@ -4,9 +4,7 @@
 
 namespace mini_redis {
 
-void throw_wrong_type() {
-    throw command_error("WRONGTYPE Operation against a key holding the wrong kind of value");
-}
+void throw_wrong_type() { throw command_error("WRONGTYPE Operation against a key holding the wrong kind of value"); }
 
 database::entries::iterator database::locate(std::string_view key) {
     const auto at = entries_.find(key);

@@ -19,9 +19,7 @@ namespace mini_redis {
 /// Lets a std::string_view look up a std::string.
 struct string_hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-        return std::hash<std::string_view>()(text);
-    }
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
 };
 
 template <class Value>

@@ -13,8 +13,7 @@ namespace {
 
 }  // namespace
 
-database::time_point parse_expiry(const call& c, std::size_t index, time_unit unit,
-                                  std::string_view command_name) {
+database::time_point parse_expiry(const call& c, std::size_t index, time_unit unit, std::string_view command_name) {
     std::int64_t span = 0;
     std::int64_t when = 0;
     if (__builtin_mul_overflow(c.integer(index), static_cast<std::int64_t>(unit), &span) ||

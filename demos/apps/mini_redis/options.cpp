@@ -56,8 +56,7 @@ options parse_options(int argc, char** argv) {
         }
     }
     if (optind < argc) {
-        std::fprintf(stderr, "mini_redis: no argument was expected, but there is '%s'\n%s", argv[optind],
-                     usage);
+        std::fprintf(stderr, "mini_redis: no argument was expected, but there is '%s'\n%s", argv[optind], usage);
         std::exit(wrong_usage);
     }
     return result;

@@ -85,8 +85,7 @@ std::optional<std::int64_t> request_reader::read_length(std::size_t& at, char ty
         throw protocol_error(std::string("expected '") + type + "', got " + quoted(text.substr(0, 1)));
     const std::size_t end = text.find('\r');
     if (end == text.npos) {
-        if (text.size() > max_length_line)
-            throw protocol_error(std::string("too big ") + what + " count string");
+        if (text.size() > max_length_line) throw protocol_error(std::string("too big ") + what + " count string");
         return std::nullopt;
     }
     if (end + 1 == in_.peek().size() - at) return std::nullopt;  // the '\n' is still to come

@@ -50,8 +50,7 @@ private:
     bool read_inline();
     bool read_array();
     bool read_bulk();
-    std::optional<std::int64_t> read_length(std::size_t& at, char type, const char* what,
-                                            std::int64_t most) const;
+    std::optional<std::int64_t> read_length(std::size_t& at, char type, const char* what, std::int64_t most) const;
     void finish_array();
 
     input& in_;

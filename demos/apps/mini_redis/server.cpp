@@ -27,8 +27,7 @@ void remove_expired_keys(database& data) {
 void server::run() {
     coir::task_group helpers;
     helpers.spawn({.name = "expiry"}, remove_expired_keys, std::ref(data));
-    coir::net::serve(listener,
-                     [this](coir::net::tcp_stream stream) { session(*this, std::move(stream)).run(); },
+    coir::net::serve(listener, [this](coir::net::tcp_stream stream) { session(*this, std::move(stream)).run(); },
                      {.drain = 5s});
     helpers.cancel();
 }

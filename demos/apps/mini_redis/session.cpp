@@ -73,8 +73,7 @@ void session::stop_reading() noexcept { ::shutdown(stream_.native_handle(), SHUT
 
 bool session::peer_has_gone() const noexcept {
     pollfd state{stream_.native_handle(), POLLRDHUP, 0};
-    return state.fd < 0 ||
-           (::poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
+    return state.fd < 0 || (::poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
 }
 
 session::hangup_watch::hangup_watch(session& client, std::function<void()> on_hangup)

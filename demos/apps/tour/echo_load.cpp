@@ -48,9 +48,8 @@ std::size_t possible_connections(std::size_t wanted) {
     const std::size_t descriptors = raise_descriptor_limit(2 * wanted + others);
     const std::size_t possible = std::min(wanted, (descriptors - std::min(descriptors, others)) / 2);
     if (possible < wanted) {
-        print("    {}\n",
-              red(fmt::format("A process may have {} descriptors here (ulimit -n): {} connections, not {}.",
-                              grouped(descriptors), grouped(possible), grouped(wanted))));
+        print("    {}\n", red(fmt::format("A process may have {} descriptors here (ulimit -n): {} connections, not {}.",
+                                          grouped(descriptors), grouped(possible), grouped(wanted))));
     }
     return possible;
 }
@@ -76,8 +75,7 @@ std::uint64_t count_differences(const message& a, const message& b) {
 /// All connections, from the client's side.
 class echo_load {
 public:
-    echo_load(const coir::net::address& server, std::size_t connections)
-        : server_(server), streams_(connections) {}
+    echo_load(const coir::net::address& server, std::size_t connections) : server_(server), streams_(connections) {}
 
     std::chrono::nanoseconds connect() {
         const auto start = clock::now();
@@ -113,8 +111,8 @@ public:
             clients.join();
         }
         const std::chrono::duration<double> took = clock::now() - start_;
-        return {latencies_.count(), static_cast<double>(latencies_.count()) / took.count(),
-                latencies_.percentile(0.5), latencies_.percentile(0.99)};
+        return {latencies_.count(), static_cast<double>(latencies_.count()) / took.count(), latencies_.percentile(0.5),
+                latencies_.percentile(0.99)};
     }
 
     std::uint64_t wrong_bytes() const noexcept { return wrong_bytes_; }

@@ -19,9 +19,7 @@ using clock = std::chrono::steady_clock;
 /// The heading of a lesson; at its end, how long it took.
 class lesson {
 public:
-    explicit lesson(std::string_view title) {
-        print("{} {}\n", bold(fmt::format("{:>2}.", ++number)), bold(title));
-    }
+    explicit lesson(std::string_view title) { print("{} {}\n", bold(fmt::format("{:>2}.", ++number)), bold(title)); }
     lesson(const lesson&) = delete;
     ~lesson() { print("    {}\n\n", dim("took " + in_words(clock::now() - start_))); }
 

@@ -63,8 +63,7 @@ std::string whole(double number) { return grouped(static_cast<std::uint64_t>(num
 std::string kibibytes(double bytes) { return fmt::format("{:.1f} KiB", bytes / 1024); }
 
 void print_load(const load_report& load) {
-    row("connections at once", grouped(load.connections),
-        "both ends here: twice as many fibers and descriptors");
+    row("connections at once", grouped(load.connections), "both ends here: twice as many fibers and descriptors");
     row("connecting", in_words(load.connecting));
     row("messages per second", whole(load.at_full_speed.per_second),
         fmt::format("{} bytes there and back, as fast as they go", message_size));
@@ -80,8 +79,8 @@ void print_load(const load_report& load) {
 
 void print_costs(const memory_use& each, std::size_t parked_fibers) {
     row("memory of a parked fiber", kibibytes(each.resident + each.page_tables),
-        fmt::format("{} resident, {} page tables; {} fibers", kibibytes(each.resident),
-                    kibibytes(each.page_tables), grouped(parked_fibers)));
+        fmt::format("{} resident, {} page tables; {} fibers", kibibytes(each.resident), kibibytes(each.page_tables),
+                    grouped(parked_fibers)));
     row("switches per second", whole(switches_per_second()), "by hand, from fiber to fiber");
     row("yields per second", whole(yields_per_second()), "through the scheduler");
 }
@@ -106,8 +105,8 @@ int take(const tour_options& options) {
     print_load(load);
     print_costs(parked, options.parked_fibers);
     print_where_to_go();
-    print("\n{}\n", load.is_flawless() ? green("Every byte was checked, and right.")
-                                       : red("Not every byte was right."));
+    print("\n{}\n",
+          load.is_flawless() ? green("Every byte was checked, and right.") : red("Not every byte was right."));
     return load.is_flawless() ? 0 : 1;
 }
 

@@ -67,7 +67,8 @@ public:
     static deadline at(std::chrono::time_point<Clock, Duration> when) noexcept {
         const time_span since_epoch = when.time_since_epoch();
         if (std::is_same_v<Clock, clock> || since_epoch.is_forever()) return deadline(since_epoch.count().count());
-        const std::int64_t left = since_epoch.count().count() - time_span(Clock::now().time_since_epoch()).count().count();
+        const std::int64_t left =
+            since_epoch.count().count() - time_span(Clock::now().time_since_epoch()).count().count();
         return left <= 0 ? deadline(0) : after(std::chrono::nanoseconds(left));
     }
 

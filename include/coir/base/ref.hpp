@@ -2,8 +2,8 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -54,11 +54,11 @@ public:
     ref(const ref& other) noexcept : ref(other.object_) {}
     ref(ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
     template <class U>
-        requires std::is_convertible_v<U*, T*>
-    ref(const ref<U>& other) noexcept : ref(other.get()) {}
+    requires std::is_convertible_v<U*, T*> ref(const ref<U>& other)
+    noexcept : ref(other.get()) {}
     template <class U>
-        requires std::is_convertible_v<U*, T*>
-    ref(ref<U>&& other) noexcept : object_(other.release()) {}
+    requires std::is_convertible_v<U*, T*> ref(ref<U>&& other)
+    noexcept : object_(other.release()) {}
     ref& operator=(ref other) noexcept {
         std::swap(object_, other.object_);
         return *this;

@@ -34,9 +34,8 @@ public:
     unique_function(std::nullptr_t) noexcept {}
 
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, unique_function> &&
-                 std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-    unique_function(F&& f) {
+    requires(!std::is_same_v<std::remove_cvref_t<F>, unique_function> &&
+             std::is_invocable_r_v<R, std::decay_t<F>&, Args...>) unique_function(F&& f) {
         using T = std::decay_t<F>;
         if (detail::is_null_callable<T>(f)) return;
         if constexpr (is_small<T>) {
@@ -75,8 +74,8 @@ private:
     static constexpr std::size_t room_size = 6 * sizeof(void*);
 
     template <class T>
-    static constexpr bool is_small = sizeof(T) <= room_size && alignof(T) <= alignof(std::max_align_t) &&
-                                     std::is_nothrow_move_constructible_v<T>;
+    static constexpr bool is_small = sizeof(T) <= room_size &&
+                                     alignof(T) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<T>;
 
     template <class T>
     static T& object(void* room) noexcept {

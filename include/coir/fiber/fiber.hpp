@@ -46,13 +46,14 @@ public:
     /// it takes a value or nothing, and returns void or what converts to a value. The parent is the current fiber.
     /// Throws fiber_error for a null body or an absurd stack size.
     template <class Body>
-        requires(!std::same_as<std::remove_cvref_t<Body>, fiber> &&
-                 (std::invocable<std::decay_t<Body>&, value> || std::invocable<std::decay_t<Body>&>))
-    explicit fiber(Body&& body) : fiber(fiber_options{}, std::forward<Body>(body)) {}
+    requires(!std::same_as<std::remove_cvref_t<Body>, fiber> &&
+             (std::invocable<std::decay_t<Body>&, value> ||
+              std::invocable<std::decay_t<Body>&>)) explicit fiber(Body&& body)
+        : fiber(fiber_options{}, std::forward<Body>(body)) {}
 
     template <class Body>
-        requires(std::invocable<std::decay_t<Body>&, value> || std::invocable<std::decay_t<Body>&>)
-    fiber(const fiber_options& options, Body&& body)
+    requires(std::invocable<std::decay_t<Body>&, value> || std::invocable<std::decay_t<Body>&>)
+        fiber(const fiber_options& options, Body&& body)
         : core_(make(options, wrap(std::forward<Body>(body)))) {}
 
     /// The running fiber; on a thread that runs none, the thread's main fiber, its own stack. What is returned does

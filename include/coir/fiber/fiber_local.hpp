@@ -30,9 +30,7 @@ void add_local(std::uint64_t key, std::unique_ptr<void, local_deleter> object);
 template <class T>
 class fiber_local {
 public:
-    fiber_local()
-        requires std::is_default_constructible_v<T>
-        : fiber_local([] { return T(); }) {}
+    fiber_local() requires std::is_default_constructible_v<T> : fiber_local([] { return T(); }) {}
     /// `make` gives each fiber its first value.
     explicit fiber_local(unique_function<T()> make) : make_(std::move(make)) {}
     fiber_local(const fiber_local&) = delete;

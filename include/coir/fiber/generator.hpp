@@ -54,8 +54,9 @@ public:
 
     /// Nothing runs before the first element is asked for. Throws fiber_error for a null body.
     template <class Body>
-        requires(!std::same_as<std::remove_cvref_t<Body>, generator> && std::invocable<std::decay_t<Body>&, yielder&>)
-    explicit generator(Body&& body) : state_(std::make_unique<state>(std::forward<Body>(body))) {}
+    requires(!std::same_as<std::remove_cvref_t<Body>, generator> &&
+             std::invocable<std::decay_t<Body>&, yielder&>) explicit generator(Body&& body)
+        : state_(std::make_unique<state>(std::forward<Body>(body))) {}
 
     /// The next element, or nothing at the end, and ever after.
     std::optional<T> next() {

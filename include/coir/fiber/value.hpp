@@ -19,8 +19,8 @@ public:
 
     /// Holds a copy of `object`, or takes an rvalue over.
     template <class T>
-        requires(!std::is_same_v<std::remove_cvref_t<T>, value> && std::is_constructible_v<std::decay_t<T>, T>)
-    value(T&& object) {
+    requires(!std::is_same_v<std::remove_cvref_t<T>, value> && std::is_constructible_v<std::decay_t<T>, T>)
+        value(T&& object) {
         using U = std::decay_t<T>;
         if constexpr (is_small<U>) {
             new (room_) U(std::forward<T>(object));
@@ -83,8 +83,8 @@ private:
     static constexpr std::size_t room_size = 4 * sizeof(void*);
 
     template <class T>
-    static constexpr bool is_small = sizeof(T) <= room_size && alignof(T) <= alignof(std::max_align_t) &&
-                                     std::is_nothrow_move_constructible_v<T>;
+    static constexpr bool is_small = sizeof(T) <= room_size &&
+                                     alignof(T) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<T>;
 
     template <class T>
     static T& object(void* room) noexcept {

@@ -52,7 +52,8 @@ public:
         } else if constexpr (std::is_invocable_v<Handler&, std::string_view, std::exception_ptr>) {
             set_unhandled(std::move(handler));
         } else if constexpr (std::is_invocable_v<Handler&, std::exception_ptr, std::string_view>) {
-            set_unhandled([h = std::move(handler)](std::string_view name, std::exception_ptr e) mutable { h(e, name); });
+            set_unhandled(
+                [h = std::move(handler)](std::string_view name, std::exception_ptr e) mutable { h(e, name); });
         } else {
             set_unhandled([h = std::move(handler)](std::string_view, std::exception_ptr e) mutable { h(e); });
         }

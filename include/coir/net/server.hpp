@@ -36,7 +36,7 @@ void serve(tcp_listener& listener, const std::function<void(tcp_stream)>& handle
 /// stream is closed when it returns. Suspends until the end. Cancellation: cancels the connections, waits for them,
 /// and throws. Example: tests/net/server_test.cpp
 template <class Handler>
-    requires std::invocable<Handler&, tcp_stream>
+requires std::invocable<Handler&, tcp_stream>
 void serve(tcp_listener& listener, Handler&& handler, const serve_options& options = {}) {
     detail::serve(
         listener, [&handler](tcp_stream stream) { std::invoke(handler, std::move(stream)); }, options);

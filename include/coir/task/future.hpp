@@ -141,16 +141,9 @@ public:
     }
 
     /// std::future_error (promise_already_satisfied) the second time. If copying the value throws, it is still unset.
-    void set_value()
-        requires std::is_void_v<T>
-    {
-        emplace();
-    }
+    void set_value() requires std::is_void_v<T> { emplace(); }
     template <class U = T>
-        requires(!std::is_void_v<U>)
-    void set_value(std::type_identity_t<U> value) {
-        emplace(std::forward<U>(value));
-    }
+    requires(!std::is_void_v<U>) void set_value(std::type_identity_t<U> value) { emplace(std::forward<U>(value)); }
 
     void set_exception(std::exception_ptr error) {
         state().claim();

@@ -21,7 +21,7 @@ struct remaining_tasks_end {
 /// left, and gives its result, or throws what it threw. From a thread's main fiber; fiber_error elsewhere. Programs
 /// need it only for that order at the end: without it, too, main() may spawn and join.
 template <class Function, class... Args>
-    requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
+requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto run(Function&& function, Args&&... args) {
     detail::check_run_allowed();
     const detail::remaining_tasks_end at_end;

@@ -75,7 +75,7 @@ private:
 /// arguments are copied or moved into the task, as std::thread does; std::ref passes a reference. Does not suspend.
 /// Throws fiber_error for a null function or an absurd stack size, and std::bad_alloc.
 template <class Function, class... Args>
-    requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
+requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
     using R = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
     using state = detail::task_state<R, std::decay_t<Function>, std::decay_t<Args>...>;
@@ -83,14 +83,14 @@ auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
         throw fiber_error("coir::spawn of a null function (task \"" + options.name + "\")");
     }
     detail::check_stack_size(options.stack_size, options.name);
-    auto made = detail::ref<detail::task_result<R>>::adopt(new state(
-        options.name, options.stack_size, std::forward<Function>(function), std::forward<Args>(args)...));
+    auto made = detail::ref<detail::task_result<R>>::adopt(
+        new state(options.name, options.stack_size, std::forward<Function>(function), std::forward<Args>(args)...));
     detail::launch(*made);
     return task<R>(std::move(made));
 }
 
 template <class Function, class... Args>
-    requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
+requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto spawn(Function&& function, Args&&... args) {
     return spawn(spawn_options{}, std::forward<Function>(function), std::forward<Args>(args)...);
 }

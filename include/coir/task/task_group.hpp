@@ -76,7 +76,7 @@ public:
     /// As coir::spawn. Suspends while the group is full: a cancellation point. In a group that has failed or was
     /// cancelled the new member is cancelled before it starts.
     template <class Function, class... Args>
-        requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
+    requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
     auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
         detail::group_core::place place(core_);
         auto made = coir::spawn(options, std::forward<Function>(function), std::forward<Args>(args)...);
@@ -84,7 +84,7 @@ public:
         return made;
     }
     template <class Function, class... Args>
-        requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
+    requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
     auto spawn(Function&& function, Args&&... args) {
         return spawn(spawn_options{}, std::forward<Function>(function), std::forward<Args>(args)...);
     }

@@ -32,7 +32,9 @@ template <class Task>
 using gathered = typename task_traits<std::remove_cvref_t<Task>>::result;
 
 template <class T>
-concept any_task = requires { typename task_traits<std::remove_cvref_t<T>>::result; };
+concept any_task = requires {
+    typename task_traits<std::remove_cvref_t<T>>::result;
+};
 
 /// Waits for all of them to end; throws the error of the one that failed first. `owned` says which to cancel, and
 /// join, if the wait itself is interrupted.
@@ -53,8 +55,7 @@ gathered<Task> result_of(Task&& t) {
 /// The results of all, in the order of the arguments; std::monostate for a task<void>. An error cancels nothing: when
 /// all have ended, the first is rethrown. `auto [a, b] = coir::gather(t, coir::spawn(fn));`
 template <detail::any_task... Tasks>
-    requires(sizeof...(Tasks) > 0)
-std::tuple<detail::gathered<Tasks>...> gather(Tasks&&... tasks) {
+requires(sizeof...(Tasks) > 0) std::tuple<detail::gathered<Tasks>...> gather(Tasks&&... tasks) {
     detail::task_core* const cores[] = {&tasks.core()...};
     const bool owned[] = {!std::is_lvalue_reference_v<Tasks>...};
     detail::join_all(cores, owned, sizeof...(Tasks));
@@ -63,7 +64,7 @@ std::tuple<detail::gathered<Tasks>...> gather(Tasks&&... tasks) {
 
 /// The same for a range of tasks: a vector of results.
 template <std::ranges::forward_range Range>
-    requires detail::any_task<std::ranges::range_value_t<Range>>
+requires detail::any_task<std::ranges::range_value_t<Range>>
 auto gather(Range&& tasks) {
     using task_type = std::ranges::range_value_t<Range>;
     constexpr bool is_owned = !std::is_lvalue_reference_v<Range> && !std::ranges::view<std::remove_cvref_t<Range>>;
@@ -103,7 +104,7 @@ struct wait_result {
 /// ended is in `pending`, and goes on. Does not rethrow what the tasks threw.
 /// `auto [done, pending] = coir::wait(tasks, {.timeout = 2s, .until = coir::until::first_completed});`
 template <std::ranges::forward_range Range>
-    requires detail::any_task<std::ranges::range_value_t<Range>>
+requires detail::any_task<std::ranges::range_value_t<Range>>
 auto wait(Range&& tasks, const wait_options& options = {}) {
     using task_type = std::ranges::range_value_t<Range>;
     const deadline limit = deadline::after(options.timeout);
@@ -169,7 +170,7 @@ private:
 /// The tasks in the order in which they end: `for (auto& t : coir::as_completed(tasks)) use(t.get());`. Each step
 /// suspends until one more has ended. Leaving the loop early leaves the tasks running.
 template <std::ranges::forward_range Range>
-    requires detail::any_task<std::ranges::range_value_t<Range>>
+requires detail::any_task<std::ranges::range_value_t<Range>>
 auto as_completed(Range&& tasks) {
     using task_type = std::ranges::range_value_t<Range>;
     return completed_range<task_type>(std::vector<task_type>(std::ranges::begin(tasks), std::ranges::end(tasks)));

@@ -143,10 +143,10 @@ public:
     bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
 
     // --- rarely touched
-    fiber_core* parent = nullptr;  // linked; null stands for the owner's main fiber
+    fiber_core* parent = nullptr;     // linked; null stands for the owner's main fiber
     bool parent_is_borrowed = false;  // by a generator's step: not counted as a link
-    ref_count links;               // one of them for all handles
-    std::uint32_t owner_number = 0;  // of the thread that ran it: thread states are used again
+    ref_count links;                  // one of them for all handles
+    std::uint32_t owner_number = 0;   // of the thread that ran it: thread states are used again
     std::uint32_t stack_size;
     fiber_locals* locals = nullptr;
     fiber_core* next_buried = nullptr;  // in its owner's graveyard

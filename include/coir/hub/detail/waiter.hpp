@@ -105,7 +105,7 @@ private:
     wait_info info_;
     spinlock* lock_ = nullptr;  // of the queue it is on
     hub_core* home_ = nullptr;
-    fiber_core* fiber_ = nullptr;                       // null for a plain thread, which has:
+    fiber_core* fiber_ = nullptr;                        // null for a plain thread, which has:
     std::atomic<std::uint32_t>* thread_word_ = nullptr;  // 0 while it waits
     std::atomic<bool> is_stuck_{false};                  // counted as a thread that wakes nobody: see deadlock.hpp
     std::exception_ptr error_;

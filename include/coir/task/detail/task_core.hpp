@@ -94,8 +94,7 @@ class task_state final : public task_result<R> {
 public:
     template <class F, class... A>
     task_state(std::string_view task_name, std::size_t size, F&& function, A&&... args)
-        : task_result<R>(task_name, size),
-          call_(std::in_place, std::forward<F>(function), std::forward<A>(args)...) {}
+        : task_result<R>(task_name, size), call_(std::in_place, std::forward<F>(function), std::forward<A>(args)...) {}
 
     void destroy() noexcept override { delete this; }
 
@@ -113,7 +112,9 @@ protected:
     void drop_function() noexcept override { call_.reset(); }
 
 private:
-    static constexpr auto invoke_function = []<class... T>(T&&... t) -> R { return std::invoke(std::forward<T>(t)...); };
+    static constexpr auto invoke_function = []<class... T>(T&&... t) -> R {
+        return std::invoke(std::forward<T>(t)...);
+    };
 
     std::optional<std::tuple<Function, Args...>> call_;
 };
