@@ -1,4 +1,5 @@
 // White box: a descriptor that coir owns, as src/hub/fd_watch.hpp promises it.
+#include "base/syscall.hpp"
 #include "hub/fd_watch.hpp"
 
 #include <coir/sync.hpp>
@@ -291,6 +292,23 @@ TEST_F(fd_watch, a_stale_event_never_reaches_the_new_owner_of_a_number) {
         for (auto& t : waits) EXPECT_NE(t.get(), wake_reason::timed_out);
     }
     ::setrlimit(RLIMIT_NOFILE, &former);
+}
+
+int epoll_waits = 0;
+
+/// The loop must not spin over an error or a hang-up that nobody takes in.
+TEST_F(fd_watch, a_hang_up_that_nobody_reads_does_not_keep_the_loop_busy) {
+    watched_pair p;
+    EXPECT_EQ(p.wait_empty(at_once()), wake_reason::timed_out);  // registered
+    p.peer.reset();
+    epoll_waits = 0;
+    coir::detail::sys.epoll_pwait2 = [](int fd, epoll_event* events, int n, const timespec* limit, const sigset_t* set) {
+        ++epoll_waits;
+        return ::epoll_pwait2(fd, events, n, limit, set);
+    };
+    coir::this_fiber::sleep_for(std::chrono::milliseconds(30));
+    coir::detail::sys.epoll_pwait2 = ::epoll_pwait2;
+    EXPECT_LT(epoll_waits, 20);
 }
 
 }  // namespace

@@ -2,9 +2,11 @@
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
 
+#include "base/syscall.hpp"
 #include "task/leftovers.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -172,6 +174,31 @@ TEST_F(hub_post, a_function_that_posts_itself_again_starves_nobody) {
     coir::event done;
     hub::current().post([&] { done.set(); });
     done.wait();
+}
+
+/// The wake-up counter of a new hub is as full as it can be: to write to it once more would block.
+int full_eventfd(unsigned, int flags) {
+    const int fd = ::eventfd(0, flags);
+    const std::uint64_t most = ~std::uint64_t{0} - 1;
+    EXPECT_EQ(::write(fd, &most, sizeof most), static_cast<ssize_t>(sizeof most));
+    return fd;
+}
+
+TEST_F(hub_post, a_full_wake_up_counter_loses_no_wake) {
+    std::thread([] {
+        coir::detail::sys.eventfd = full_eventfd;
+        hub here = hub::current();
+        coir::detail::sys.eventfd = ::eventfd;
+        coir::event done;
+        int ran = 0;
+        std::thread poster([&] {
+            for (int i = 0; i < 1'000; ++i) here.post([&] { ++ran; });
+            here.post([&] { done.set(); });
+        });
+        done.wait();
+        poster.join();
+        EXPECT_EQ(ran, 1'000);
+    }).join();
 }
 
 }  // namespace

@@ -115,6 +115,24 @@ TEST_F(timeout, a_completion_in_the_same_round_wins) {
     EXPECT_EQ(got, 7);
 }
 
+TEST_F(timeout, that_runs_out_in_a_destructor_during_unwinding_waits_until_after_it) {
+    bool slept = false;
+    const auto unwind = [&] {
+        struct sleeps {
+            bool& done;
+            ~sleeps() {
+                sleep_for(5ms);
+                done = true;
+            }
+        };
+        coir::timeout limit(1ms);
+        const sleeps at_end{slept};
+        throw 42;
+    };
+    EXPECT_THROW(unwind(), int);
+    EXPECT_TRUE(slept);
+}
+
 TEST_F(timeout, wait_for_gives_the_result) {
     EXPECT_EQ(coir::wait_for(
                   1h, [](int i) { return i + 1; }, 2),
