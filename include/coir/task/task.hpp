@@ -46,12 +46,14 @@ public:
 
     /// Asks it to end: `cancelled` is thrown at its present or next suspension, once. One that has not started never
     /// runs. Does not suspend, never throws; nothing for a task that has ended or has not seen the last one yet.
-    void cancel() const noexcept { core().cancel(); }
+    void cancel() const noexcept {
+        if (state_) state_->cancel();
+    }
 
     /// It has ended, somehow. Never suspends.
-    bool done() const noexcept { return core().is_done(); }
+    bool done() const { return core().is_done(); }
     /// It has ended by cancellation.
-    bool was_cancelled() const noexcept { return done() && core().was_cancelled(); }
+    bool was_cancelled() const { return done() && core().was_cancelled(); }
 
     std::string name() const { return core().name(); }
 
