@@ -18,7 +18,7 @@ hub::~hub() {
 
 hub& hub::current() { return detail::hub_core::current().handle(); }
 
-bool hub::post(unique_function<void()> function) {
+bool hub::post(unique_function<void()> function) const {
     if (!function) throw fiber_error("hub::post of a null function");
     return core_ && core_->post(std::move(function));
 }

@@ -86,6 +86,7 @@ public:
 
     // --- any thread
 
+    /// False, and the item is the caller's as before, when the hub has ended.
     bool send(remote_item& item) noexcept;
     bool post(unique_function<void()> function);
     void add_ref() noexcept { refs_.add(); }
@@ -124,7 +125,6 @@ private:
     void wait_for_events() noexcept;
     void expire_timers() noexcept;
     void run_fibers() noexcept;
-    void adapt_round(std::int64_t now) noexcept;
     std::int64_t idle_until() noexcept;
     std::int64_t look_for_deadlock() noexcept;
     void raise_deadlock() noexcept;
@@ -156,8 +156,6 @@ private:
     std::int64_t suspicion_at_ = 0;      // when to say that it looks like a deadlock
     std::uint64_t seen_awakenings_ = 0;
     std::int64_t trim_at_ = timer_queue::never;
-
-    friend class coir::hub;
 };
 
 /// "waits for mutex 0x7f..", "is ready to run", ...

@@ -40,7 +40,7 @@ public:
     /// Runs `function` on the hub's thread, soon, on the loop's stack: it may not suspend (spawn a task from it
     /// instead), and what it throws goes to on_unhandled. Any thread; does not suspend. False, and nothing will run,
     /// when the hub has ended.
-    bool post(unique_function<void()> function);
+    bool post(unique_function<void()> function) const;
 
     /// Who gets errors that nobody else does: of tasks that nobody joins, of posted functions, of destructors. The
     /// default writes them to stderr. The handler takes (name, error), (error, name) or just the error. It may not
