@@ -51,15 +51,20 @@ TEST_F(this_fiber, a_sleep_counts_from_now_also_after_long_work) {
 }
 
 TEST_F(this_fiber, sleepers_wake_by_deadline_and_equal_ones_in_order) {
-    const auto now = clock::now();
+    coir::event all_are_there;  // starting them may take longer than the sleep
+    clock::time_point now;
     std::vector<int> order;
     std::vector<coir::task<void>> tasks;
     for (int i = 0; i < 300; ++i) {
         tasks.push_back(coir::spawn([&, i] {
+            all_are_there.wait();
             sleep_until(now + 200ms + std::chrono::milliseconds(2 * (2 - i / 100)));
             order.push_back(i);
         }));
     }
+    coir::this_fiber::yield();
+    now = clock::now();
+    all_are_there.set();
     for (auto& t : tasks) t.get();
     std::vector<int> expected;
     for (int block : {200, 100, 0}) {
