@@ -5,8 +5,10 @@ set(COIR_FOLDERS base fiber hub task sync exec net debug)
 
 # Limits of time are for a plain build; a sanitizer makes everything several times slower.
 set(COIR_TIMEOUT_SCALE 1)
+set(COIR_TEST_SEEDS 1000)
 if(COIR_SANITIZE)
     set(COIR_TIMEOUT_SCALE 4)
+    set(COIR_TEST_SEEDS 50)
 endif()
 
 # Adds each named subfolder of the current one that has a CMakeLists.txt.

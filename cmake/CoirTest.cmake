@@ -3,6 +3,7 @@
 #     [LIBRARIES target...]       to link besides coir, the test kit and GoogleTest
 #     [LABELS label...]           besides the name of the folder, which every test has
 #     [TIMEOUT seconds]           per test; default 60; multiplied under sanitizers
+#     [SEEDS]                     its COIR_TESTs run in many random orders, too, as seeds.<stem>
 #     [PROPERTIES name value...]) any other property of the tests, such as RUN_SERIAL ON
 #
 # builds the executable <stem> and registers each of its tests as <stem>.<Suite>.<name>, run in a process of
@@ -10,8 +11,19 @@
 
 include(GoogleTest)
 
+# What nearly every test includes is parsed once. Nothing of coir is in it: its headers must stand alone.
+if(NOT TARGET coir-test-headers)
+    file(WRITE "${PROJECT_BINARY_DIR}/test_headers.cpp" "")
+    add_library(coir-test-headers OBJECT EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/test_headers.cpp")
+    target_link_libraries(coir-test-headers PRIVATE coir::coir GTest::gtest_main)
+    coir_warnings(coir-test-headers)
+    target_precompile_headers(
+        coir-test-headers PRIVATE <gtest/gtest.h> <algorithm> <atomic> <chrono> <functional> <memory> <mutex> <string>
+                                  <thread> <vector>)
+endif()
+
 function(coir_add_test stem)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS;PROPERTIES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "SEEDS" "TIMEOUT" "SOURCES;LIBRARIES;LABELS;PROPERTIES")
     if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
         message(FATAL_ERROR "coir_add_test(${stem}): cannot read '${arg_UNPARSED_ARGUMENTS}"
                             "${arg_KEYWORDS_MISSING_VALUES}'; the files go after SOURCES")
@@ -32,6 +44,9 @@ function(coir_add_test stem)
         target_link_libraries(${stem} PRIVATE coir::testing)
     endif()
     coir_warnings(${stem})
+    if(NOT arg_LIBRARIES)
+        target_precompile_headers(${stem} REUSE_FROM coir-test-headers)
+    endif()
 
     # One target per folder, so that a part of the tests can be built alone.
     if(NOT TARGET tests-${folder})
@@ -48,6 +63,13 @@ function(coir_add_test stem)
         DISCOVERY_MODE PRE_TEST
         DISCOVERY_TIMEOUT 120
         PROPERTIES LABELS "${folder}" TIMEOUT ${timeout} ${arg_PROPERTIES})
+
+    if(arg_SEEDS)
+        add_test(NAME seeds.${stem} COMMAND ${stem} --gtest_brief=1)
+        math(EXPR seeds_timeout "600 * ${COIR_TIMEOUT_SCALE}")
+        set_tests_properties(seeds.${stem} PROPERTIES LABELS "${folder}" TIMEOUT ${seeds_timeout}
+                             ENVIRONMENT COIR_SEEDS=${COIR_TEST_SEEDS})
+    endif()
 
     # gtest_discover_tests takes lists of labels apart, so further ones are set when the tests are known.
     if(arg_LABELS)

@@ -65,7 +65,10 @@ public:
         say(name);
     }
     void say(const std::string& line) { stream_.write_all(line + "\n"); }
-    void hear() { std::cout << name_ << " hears  " << in_.read_line().value_or("(the end)") << std::endl; }
+    void hear() {
+        const auto line = in_.read_line();  // first: others may write while this waits
+        std::cout << name_ << " hears  " << line.value_or("(the end)") << std::endl;
+    }
 
 private:
     tcp_stream stream_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <coir/base.hpp>
+#include <coir/exec.hpp>
 #include <coir/fiber.hpp>
 #include <coir/hub.hpp>
 #include <coir/net.hpp>

@@ -3,6 +3,7 @@
 
 #include <coir/task/cancel.hpp>
 #include <coir/task/future.hpp>
+#include <coir/task/hub_pool.hpp>
 #include <coir/task/io_wait.hpp>
 #include <coir/task/run.hpp>
 #include <coir/task/task.hpp>

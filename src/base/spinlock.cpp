@@ -4,16 +4,18 @@
 
 namespace coir::detail {
 
-void spinlock::lock_contended() noexcept {
-    for (unsigned round = 1;; ++round) {
-        while (locked_.load(std::memory_order_relaxed)) {
+void spin_wait::once() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
-            __builtin_ia32_pause();
+    __builtin_ia32_pause();
 #endif
-            if (round++ % 128 == 0) sched_yield();
-        }
-        if (!locked_.exchange(true, std::memory_order_acquire)) return;
-    }
+    if (++rounds_ % 128 == 0) sched_yield();
+}
+
+void spinlock::lock_contended() noexcept {
+    spin_wait pause;
+    do {
+        while (locked_.load(std::memory_order_relaxed)) pause.once();
+    } while (locked_.exchange(true, std::memory_order_acquire));
 }
 
 }  // namespace coir::detail

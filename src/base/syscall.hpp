@@ -3,23 +3,38 @@
 // coir on the originals by filling the table with them.
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 namespace coir::detail {
+
+// The C library has no names for these, or only lately.
+inline int call_pidfd_open(pid_t pid, unsigned flags) noexcept {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, flags));
+}
+inline int call_pidfd_send_signal(int pidfd, int signal, siginfo_t* info, unsigned flags) noexcept {
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, info, flags));
+}
 
 struct system_calls {
     ssize_t (*read)(int, void*, size_t) = ::read;
     ssize_t (*write)(int, const void*, size_t) = ::write;
     int (*close)(int) = ::close;
     int (*socket)(int, int, int) = ::socket;
+    int (*socketpair)(int, int, int, int*) = ::socketpair;
     int (*bind)(int, const sockaddr*, socklen_t) = ::bind;
     int (*listen)(int, int) = ::listen;
     int (*connect)(int, const sockaddr*, socklen_t) = ::connect;
@@ -42,7 +57,24 @@ struct system_calls {
     int (*munmap)(void*, size_t) = ::munmap;
     int (*mprotect)(void*, size_t, int) = ::mprotect;
     int (*madvise)(void*, size_t, int) = ::madvise;
+    pid_t (*fork)() = ::fork;
+    pid_t (*waitpid)(pid_t, int*, int) = ::waitpid;
+    int (*kill)(pid_t, int) = ::kill;
+    int (*ppoll)(pollfd*, nfds_t, const timespec*, const sigset_t*) = ::ppoll;
+    int (*dup3)(int, int, int) = ::dup3;
+    void (*closefrom)(int) = ::closefrom;
+    int (*prctl)(int, ...) = ::prctl;
     int (*clock_gettime)(clockid_t, timespec*) = ::clock_gettime;
+    int (*pipe2)(int*, int) = ::pipe2;
+    int (*fcntl)(int, int, ...) = ::fcntl;
+    int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*, char* const*,
+                        char* const*) = ::posix_spawnp;
+    int (*pidfd_open)(pid_t, unsigned) = call_pidfd_open;
+    int (*pidfd_send_signal)(int, int, siginfo_t*, unsigned) = call_pidfd_send_signal;
+    int (*waitid)(idtype_t, id_t, siginfo_t*, int) = ::waitid;
+    int (*pthread_sigmask)(int, const sigset_t*, sigset_t*) = ::pthread_sigmask;
+    int (*sigpending)(sigset_t*) = ::sigpending;
+    int (*sigtimedwait)(const sigset_t*, siginfo_t*, const timespec*) = ::sigtimedwait;
 };
 
 /// Replaced only while no other thread makes calls.

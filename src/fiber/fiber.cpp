@@ -1,7 +1,7 @@
 #include <coir/fiber/fiber.hpp>
 
+#include "fiber/exchange.hpp"
 #include "fiber/lifecycle.hpp"
-#include "fiber/switch.hpp"
 
 #include <cxxabi.h>
 
@@ -34,7 +34,7 @@ public:
 private:
     message call() {
         thread_state& thread = this_thread();
-        message first = std::move(*thread.mail);
+        message first = take_mail(thread);
         try {
             arrived(thread, false);
             return {body_(std::move(first.sent)), nullptr};
@@ -106,6 +106,21 @@ fiber_core& resolve_target(thread_state& thread, fiber_core* wanted) {
 /// Whether it must be started before it can be switched to.
 bool needs_start(const thread_state& thread, const fiber_core& target) noexcept {
     return target.owner.load(std::memory_order_acquire) != &thread || target.state() == fiber_state::unstarted;
+}
+
+/// A switch to this fiber needs no other look at it, nor at the current one.
+bool goes_straight(const thread_state& thread, const fiber_core* target) noexcept {
+    const fiber_core& self = *thread.current;
+    return target && target->owner.load(std::memory_order_acquire) == &thread &&
+           target->state() == fiber_state::suspended && !self.exiting && !self.is_loop;
+}
+
+value switch_in_steps(thread_state& thread, fiber_core* wanted, value sent) {
+    fiber_core& target = resolve_target(thread, wanted);
+    if (&target == thread.current) return sent;
+    exit_if_orphaned(thread);
+    if (needs_start(thread, target)) start(thread, target, *thread.current);
+    return exchange(thread, target, sent, switch_kind::call);
 }
 
 void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* parent) {
@@ -206,12 +221,11 @@ const fiber& fiber::current() {
 
 value fiber::switch_to(value sent) const {
     thread_state& thread = this_thread();
-    fiber_core& target = detail::resolve_target(thread, core());
-    if (&target == thread.current) return sent;
-    prefetch_frames(target);
-    exit_if_orphaned(thread);
-    if (detail::needs_start(thread, target)) start(thread, target, *thread.current);
-    return exchange(thread, target, {std::move(sent), nullptr}, detail::switch_kind::call);
+    if (fiber_core* target = core(); detail::goes_straight(thread, target)) [[likely]] {
+        prefetch_frames(*target);
+        return exchange(thread, *target, sent, detail::switch_kind::call);
+    }
+    return detail::switch_in_steps(thread, core(), std::move(sent));
 }
 
 value fiber::throw_in(std::exception_ptr error) const {

@@ -1,5 +1,6 @@
 #include <coir/fiber/detail/generator_core.hpp>
 
+#include "fiber/exchange.hpp"
 #include "fiber/lifecycle.hpp"
 
 #include <coir/base/error.hpp>
@@ -58,7 +59,7 @@ bool generator_core::resume() {
     if (body.state() == fiber_state::unstarted) start(thread, body, *thread.current);
     const step one(body, consumer_, *thread.current);
     has_yielded_ = false;
-    exchange(thread, body, {}, switch_kind::call);
+    exchange(thread, body, message{}, switch_kind::call);
     if (body.is_dead() || has_yielded_) return has_yielded_;
     throw fiber_error(
         fmt::format("somebody else has switched to \"{}\", which waits for an element of generator "
@@ -74,7 +75,7 @@ void generator_core::yield() {
             fmt::format("generator \"{}\" yields, but nobody waits for an element", fiber_.core()->name()));
     }
     has_yielded_ = true;
-    exchange(thread, *consumer_, {}, switch_kind::yield);
+    exchange(thread, *consumer_, message{}, switch_kind::yield);
 }
 
 }  // namespace coir::detail

@@ -1,7 +1,7 @@
 #include "fiber/lifecycle.hpp"
 
+#include "fiber/exchange.hpp"
 #include "fiber/fiber_locals.hpp"
-#include "fiber/switch.hpp"
 
 #include <coir/base/error.hpp>
 
@@ -16,20 +16,6 @@ namespace {
 constexpr unsigned most_exits = 100;
 constexpr const char* ignored_exits =
     "ignored fiber_exit 100 times and never runs again: let fiber_exit pass, or rethrow it";
-
-/// While the current fiber waits for `target` to switch back, the two know each other: that is how a cancellation
-/// finds the fiber that is really blocked, and an end the last switcher.
-void link_call(fiber_core& self, fiber_core& target) noexcept {
-    if (target.switcher) target.switcher->switched_to = nullptr;
-    target.switcher = &self;
-    self.switched_to = &target;
-}
-
-void unlink_call(fiber_core& self) noexcept {
-    if (!self.switched_to) return;
-    self.switched_to->switcher = nullptr;
-    self.switched_to = nullptr;
-}
 
 /// Nobody is away on a call into `self` any more.
 fiber_core* take_switcher(fiber_core& self) noexcept {
@@ -87,18 +73,23 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
     return heir;
 }
 
-/// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir.
-fiber_core& successor(thread_state& thread, message words) noexcept {
+/// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir. If that is a task that
+/// the hub starts now, it may take over the stack `vacant`, instead of a switch to another one.
+fiber_core& successor(thread_state& thread, message words, stack_slot* vacant) noexcept {
     fiber_core& self = *thread.current;
     fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
     if (heir) {
-        thread.last_words = std::move(words);
+        thread.last_words = std::move(words.sent);
         thread.mail = &thread.last_words;
+        thread.mail_error = std::move(words.error);
         heir->set_state(fiber_state::running);
         return *heir;
     }
     if (words.error) thread.report(self.name(), std::move(words.error));
-    return thread.sched->next_to_run();
+    thread.vacant = vacant;
+    fiber_core& next = thread.sched->next_to_run();
+    thread.vacant = nullptr;
+    return next;
 }
 
 /// Sends fiber_exit into a suspended fiber, again as long as it comes back alive; one that is suspended under a
@@ -155,7 +146,7 @@ bool accepts_switch(const fiber_core& fiber) noexcept {
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     claim(thread, fiber, switcher);
     try {
-        prepare_start(thread, fiber);
+        prepare_start(thread, fiber, switcher);
     } catch (...) {
         if (!fiber.is_task()) fiber.owner.store(nullptr);
         throw;
@@ -163,15 +154,8 @@ void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     if (!fiber.is_linked()) thread.fibers.push_back(fiber);
 }
 
-value exchange(thread_state& thread, fiber_core& target, message mail, switch_kind kind) {
-    fiber_core& self = *thread.current;
-    if (kind == switch_kind::call) link_call(self, target);
-    self.set_state(fiber_state::suspended);
-    target.set_state(fiber_state::running);
-    thread.mail = &mail;
-    switch_context(thread, target);
-    unlink_call(self);
-    message got = std::move(*thread.mail);
+value arrived_with_mail(thread_state& thread) {
+    message got = take_mail(thread);
     arrived(thread, got.error != nullptr);
     return got.open();
 }
@@ -179,9 +163,11 @@ value exchange(thread_state& thread, fiber_core& target, message mail, switch_ki
 void finish_current(thread_state& thread, message words) noexcept {
     fiber_core& self = *thread.current;
     destroy_locals(self);
+    // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
+    if (!std::exchange(self.owns_itself, true)) self.add_ref();
     self.set_state(fiber_state::dead);
     self.unlink();
-    switch_for_good(thread, successor(thread, std::move(words)));
+    switch_for_good(thread, successor(thread, std::move(words), self.stack));
 }
 
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {
@@ -192,12 +178,12 @@ value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {
     return exchange(thread, *heir, std::move(words), switch_kind::call);
 }
 
-void exit_if_orphaned(thread_state& thread) {
+void exit_orphaned(thread_state& thread) {
     fiber_core& self = *thread.current;
-    if (!self.exiting || !self.is_interruptible(thread.exceptions->uncaught)) return;
+    if (!self.is_interruptible(thread.exceptions->uncaught)) return;
     if (self.exits++ < most_exits) throw fiber_exit{};
     give_up_on(thread, self, ignored_exits);
-    switch_context(thread, successor(thread, {}));
+    switch_context(thread, successor(thread, {}, nullptr));
     __builtin_unreachable();
 }
 

@@ -16,20 +16,20 @@ bool accepts_switch(const fiber_core& fiber) noexcept;
 /// unstarted as before.
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher);
 
-/// Switches to a fiber that accepts it, and returns what comes back. While the current fiber is away it counts as
-/// having called `target`, unless it only yields to it.
-enum class switch_kind { call, yield };
-value exchange(thread_state& thread, fiber_core& target, message mail, switch_kind kind);
-
-/// Ends the current fiber: its parent, or who takes the parent's place, gets `words`.
-[[noreturn]] void finish_current(thread_state& thread, message words) noexcept;
+/// Ends the current fiber: its parent, or who takes the parent's place, gets `words`. Returns if another fiber has taken
+/// over its stack, and is to be run.
+void finish_current(thread_state& thread, message words) noexcept;
 
 /// Ends a fiber that has never run: its parent gets `words`, and the caller what is sent to it. Throws as start().
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words);
 
 /// Throws fiber_exit into the current fiber if its last handle is gone, but not while it unwinds. One that has
 /// ignored a hundred of them is reported, and never runs again.
-void exit_if_orphaned(thread_state& thread);
+void exit_orphaned(thread_state& thread);
+inline void exit_if_orphaned(thread_state& thread) {
+    if (thread.current->exiting) [[unlikely]]
+        exit_orphaned(thread);
+}
 
 /// On the owner's thread: the last handle of a live fiber is gone, whose reference it now is.
 void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept;

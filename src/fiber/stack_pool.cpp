@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace coir::detail {
@@ -78,27 +79,76 @@ void stack_pool::release(stack_slot& stack) noexcept {
     ++warm_idle_;
 }
 
-bool stack_pool::trim() noexcept {
+bool stack_pool::trim(std::size_t& most) noexcept {
     for (auto& c : classes_) {
-        std::size_t position = c->free_count;
-        for (stack_slot* s = c->free; s; s = s->next_free, --position) {
-            if (!s->is_warm || position > c->idle_count) continue;
-            sys.madvise(s->low, s->size, MADV_DONTNEED);
-            s->is_warm = false;
-            --warm_idle_;
+        if (c->idle_count == 0) continue;
+        sort_idle(*c);
+        unmap_idle(*c, most);
+        stack_slot** last = &c->free;
+        while (*last) last = &(*last)->next_free;
+        for (stack_slab& s : c->slabs) {
+            give_back(s, most);
+            s.idle_count = 0;
+            for (*last = std::exchange(s.idle, nullptr); *last;) last = &(*last)->next_free;
         }
-        c->idle_count = c->free_count;
     }
+    if (most == 0) return true;
+    for (auto& c : classes_) c->idle_count = c->free_count;
     return warm_idle_ != 0;
+}
+
+/// All of whose stacks are idle, but for the first.
+void stack_pool::unmap_idle(size_class& c, std::size_t& most) noexcept {
+    for (auto s = std::next(c.slabs.begin()); s != c.slabs.end() && most != 0;) {
+        if (s->idle_count != s->count) {
+            ++s;
+            continue;
+        }
+        most -= std::min(most, s->count);
+        c.free_count -= s->count;
+        c.idle_count -= s->count;
+        for (std::size_t i = 0; i < s->count; ++i) warm_idle_ -= s->slots[i].is_warm;
+        unmap(*s);
+        s = c.slabs.erase(s);
+    }
+}
+
+/// Moves those at the end of the free list, which nobody has used, to their slabs, in the order in which they are.
+void stack_pool::sort_idle(size_class& c) noexcept {
+    stack_slot** link = &c.free;
+    for (std::size_t used = c.free_count - c.idle_count; used > 0; --used) link = &(*link)->next_free;
+    stack_slot* next = std::exchange(*link, nullptr);
+    while (next) {
+        stack_slot& stack = *std::exchange(next, next->next_free);
+        stack_slab& home = *stack.home;
+        stack_slot** end = home.idle_count++ == 0 ? &home.idle : &home.last_idle->next_free;
+        home.last_idle = *end = &stack;
+        stack.next_free = nullptr;
+    }
+}
+
+void stack_pool::give_back(stack_slab& s, std::size_t& most) noexcept {
+    for (stack_slot* stack = s.idle; stack && most != 0; stack = stack->next_free) {
+        if (!stack->is_warm) continue;
+        --most;
+        sys.madvise(stack->low, stack->size, MADV_DONTNEED);
+        stack->is_warm = false;
+        --warm_idle_;
+    }
+}
+
+void stack_pool::trim_below(const stack_slot& stack, const void* frames) noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(frames), low = reinterpret_cast<std::uintptr_t>(stack.low);
+    if (at < low || at >= low + stack.size) return;
+    const std::size_t below = (at - low) / page * page;
+    if (below != 0) sys.madvise(stack.low, below, MADV_DONTNEED);
 }
 
 void stack_pool::clear() noexcept {
     for (auto& c : classes_) {
-        for (slab& s : c->slabs) {
+        for (stack_slab& s : c->slabs) {
             std::size_t free = 0;
-            for (stack_slot* f = c->free; f; f = f->next_free) {
-                free += f >= s.slots.get() && f < s.slots.get() + s.count;
-            }
+            for (stack_slot* f = c->free; f; f = f->next_free) free += f->home == &s;
             if (free == s.count) {
                 unmap(s);
             } else {
@@ -111,7 +161,7 @@ void stack_pool::clear() noexcept {
     in_use_ = warm_idle_ = 0;
 }
 
-void stack_pool::unmap(slab& s) noexcept {
+void stack_pool::unmap(stack_slab& s) noexcept {
     for (std::size_t i = 0; i < s.count; ++i) forget_stack(s.slots[i].sanitizer);
 #ifdef COIR_ASAN
     __asan_unpoison_memory_region(s.base, s.bytes);
@@ -131,13 +181,13 @@ stack_pool::size_class& stack_pool::class_of(std::size_t size) {
 
 void stack_pool::add_slab(size_class& c) {
     std::size_t have = 0;
-    for (const slab& s : c.slabs) have += s.count;
+    for (const stack_slab& s : c.slabs) have += s.count;
     const std::size_t pitch = c.size + guard_size;
-    slab s;
+    std::list<stack_slab> added(1);
+    stack_slab& s = added.front();
     s.count = stacks_per_slab(pitch, have);
     s.bytes = s.count * pitch;
     s.slots = std::make_unique<stack_slot[]>(s.count);
-    c.slabs.reserve(c.slabs.size() + 1);
     void* memory = sys.mmap(nullptr, s.bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) throw_no_stack("mmap", c.size);
@@ -148,10 +198,11 @@ void stack_pool::add_slab(size_class& c) {
         slot.low = s.base + i * pitch + guard_size;
         slot.size = c.size;
         slot.color = static_cast<std::uint32_t>(i % 16);
+        slot.home = &s;
         slot.next_free = std::exchange(c.free, &slot);
     }
     c.free_count += s.count;
-    c.slabs.push_back(std::move(s));
+    c.slabs.splice(c.slabs.end(), added);
 }
 
 }  // namespace coir::detail

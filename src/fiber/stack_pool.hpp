@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <vector>
 
 namespace coir::detail {
+
+struct stack_slab;
 
 /// One stack: [low, low + size) is usable, the guard page lies below.
 struct stack_slot {
@@ -18,11 +21,24 @@ struct stack_slot {
     bool is_guarded = false;  // from its first use on
     bool is_warm = false;     // used since its pages were last given back
     stack_slot* next_free = nullptr;
+    stack_slab* home = nullptr;
     [[no_unique_address]] sanitizer_state sanitizer;
 
     /// Where the first frame starts. Tops at equal offsets would share their cache sets, so they are spread over
     /// sixteen offsets, all within the top page.
     char* top() const noexcept { return low + size - std::size_t{color} * 64; }
+};
+
+/// One mapping of many stacks.
+struct stack_slab {
+    char* base = nullptr;
+    std::size_t bytes = 0;
+    std::unique_ptr<stack_slot[]> slots;
+    std::size_t count = 0;
+    // While trim() sorts the idle ones:
+    stack_slot* idle = nullptr;
+    stack_slot* last_idle = nullptr;
+    std::size_t idle_count = 0;
 };
 
 /// Not for other threads than its own.
@@ -40,8 +56,19 @@ public:
     stack_slot& acquire(std::size_t size);
     void release(stack_slot& stack) noexcept;
 
-    /// Gives back the pages of the stacks that have lain idle since the last call. True if warm idle ones are left.
-    bool trim() noexcept;
+    /// Gives back the slabs all of whose stacks have lain idle since the last call, but for the first, and the pages of
+    /// the other stacks that have. Those that stay are used from the oldest slab on, so that the others fall empty. True
+    /// if warm idle ones are left.
+    bool trim() noexcept {
+        auto all = static_cast<std::size_t>(-1);
+        return trim(all);
+    }
+    /// The same for so many stacks at most, or one slab, counting down. At 0 the next call goes on with those that were
+    /// idle for this one.
+    bool trim(std::size_t& most) noexcept;
+    /// Gives back the pages below the frames of a fiber that does not run; nothing when those are on another stack, to
+    /// which something else than coir has switched.
+    static void trim_below(const stack_slot& stack, const void* frames) noexcept;
 
     /// Unmaps the slabs of which no stack is in use. The others stay mapped for ever: they have live frames.
     void clear() noexcept;
@@ -51,23 +78,20 @@ public:
     std::size_t warm_idle() const noexcept { return warm_idle_; }
 
 private:
-    struct slab {
-        char* base;
-        std::size_t bytes;
-        std::unique_ptr<stack_slot[]> slots;
-        std::size_t count;
-    };
     struct size_class {
         std::size_t size = 0;
         stack_slot* free = nullptr;  // last in, first out: warm ones first
         std::size_t free_count = 0;
-        std::size_t idle_count = 0;  // the least of free_count since the last trim
-        std::vector<slab> slabs;
+        std::size_t idle_count = 0;   // the least of free_count since the last trim
+        std::list<stack_slab> slabs;  // oldest first
     };
 
     size_class& class_of(std::size_t size);
     void add_slab(size_class& c);
-    static void unmap(slab& s) noexcept;
+    void sort_idle(size_class& c) noexcept;
+    void unmap_idle(size_class& c, std::size_t& most) noexcept;
+    void give_back(stack_slab& s, std::size_t& most) noexcept;
+    static void unmap(stack_slab& s) noexcept;
 
     std::vector<std::unique_ptr<size_class>> classes_;
     size_class* recent_ = nullptr;

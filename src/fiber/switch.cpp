@@ -3,8 +3,10 @@
 // - ontop_fcontext, not jump_fcontext: the jump ends in `jmp`, so that each frame that returns afterwards is
 //   mispredicted; the function that runs on top of the target's stack ends in `ret` and keeps the prediction whole.
 // - On x86-64 the context holds MXCSR, and loading one whose sticky exception flags differ stalls for some 60 ns. So
-//   the current flags are copied into the target's before the jump: sticky flags are the thread's, rounding mode and
-//   masks the fiber's.
+//   the flags are carried along: sticky flags are the thread's, rounding mode and masks the fiber's. To read MXCSR
+//   costs a third of a switch; but the jump leaves it in the memory of the context, and flags seldom change. So the
+//   target gets those of the last switch, and only if the fiber that is left turns out to have changed them, they are
+//   loaded again, on the other side.
 // - The exception globals are swapped here and nowhere else. Boost.Context's own `fiber` class swaps them too from
 //   1.88 on; the raw calls do not, in any version.
 #include "fiber/switch.hpp"
@@ -21,11 +23,6 @@ namespace coir::detail {
 namespace {
 
 namespace raw = boost::context::detail;
-
-COIR_SWITCH_FUNCTION raw::transfer_t save_origin(raw::transfer_t t) noexcept {
-    static_cast<fiber_core*>(t.data)->context = t.fctx;
-    return t;
-}
 
 #if defined(__x86_64__)
 constexpr unsigned sticky_flags = 0x3f;
@@ -59,16 +56,68 @@ COIR_SWITCH_FUNCTION bool mxcsr_leads_context() noexcept {
 // Until it has been initialised, and where the layout is another, the jump is simply left as it is.
 const bool sticky_flags_are_carried = mxcsr_leads_context();
 
-[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void carry_sticky_flags(void* context) noexcept {
+/// Before the jump: the target will load the flags that the last jump left.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void offer_sticky_flags(const thread_state& thread,
+                                                                          void* target) noexcept {
     if (!sticky_flags_are_carried) return;
-    unsigned saved;
-    std::memcpy(&saved, context, sizeof saved);
-    saved = (saved & ~sticky_flags) | (read_mxcsr() & sticky_flags);
-    std::memcpy(context, &saved, sizeof saved);
+    unsigned word;
+    std::memcpy(&word, target, sizeof word);
+    const unsigned differing = (word ^ thread.float_flags) & sticky_flags;
+    if (differing == 0) [[likely]]
+        return;
+    word ^= differing;
+    std::memcpy(target, &word, sizeof word);
+}
+
+/// After it: what the origin has raised or cleared since then holds for the thread.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_sticky_flags(thread_state& thread,
+                                                                         const void* origin) noexcept {
+    if (!sticky_flags_are_carried) return;
+    unsigned word;
+    std::memcpy(&word, origin, sizeof word);
+    if (((word ^ thread.float_flags) & sticky_flags) == 0) [[likely]]
+        return;
+    thread.float_flags = word & sticky_flags;
+    const unsigned now = (read_mxcsr() & ~sticky_flags) | thread.float_flags;
+    asm volatile("ldmxcsr %0" : : "m"(now));
+}
+
+/// What a context starts with: rounding mode, precision and masks of both units.
+struct float_control {
+    unsigned mxcsr;
+    unsigned short x87;
+};
+constexpr std::size_t float_control_size = sizeof(unsigned) + sizeof(unsigned short);
+
+/// A new context gets the control words of `origin`, which is not running.
+void copy_float_control(const fiber_core& origin, void* context) noexcept {
+    if (sticky_flags_are_carried) std::memcpy(context, origin.context, float_control_size);
+}
+
+/// Loads them, where they are not what is loaded already.
+void load_float_control(const fiber_core& origin) noexcept {
+    if (!sticky_flags_are_carried) return;
+    float_control wanted, now{read_mxcsr(), 0};
+    std::memcpy(&wanted, origin.context, float_control_size);
+    asm volatile("fnstcw %0" : "=m"(now.x87));
+    if (now.x87 != wanted.x87) asm volatile("fldcw %0" : : "m"(wanted.x87));
+    if (((now.mxcsr ^ wanted.mxcsr) & ~sticky_flags) == 0) return;
+    wanted.mxcsr = (wanted.mxcsr & ~sticky_flags) | (now.mxcsr & sticky_flags);
+    asm volatile("ldmxcsr %0" : : "m"(wanted.mxcsr));
 }
 #else
-inline void carry_sticky_flags(void*) noexcept {}
+inline void offer_sticky_flags(const thread_state&, void*) noexcept {}
+inline void keep_sticky_flags(thread_state&, const void*) noexcept {}
+inline void copy_float_control(const fiber_core&, void*) noexcept {}
+inline void load_float_control(const fiber_core&) noexcept {}
 #endif
+
+/// Runs on the target's stack, first of all.
+COIR_SWITCH_FUNCTION raw::transfer_t save_origin(raw::transfer_t t) noexcept {
+    keep_sticky_flags(*this_thread_state, t.fctx);
+    static_cast<fiber_core*>(t.data)->context = t.fctx;
+    return t;
+}
 
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void swap_language_state(thread_state& thread, fiber_core& from,
                                                                            const fiber_core& to) noexcept {
@@ -107,15 +156,18 @@ inline void carry_sticky_flags(void*) noexcept {}
 #endif
 }
 
-[[noreturn]] void run_fiber(thread_state& thread) {
-    message words = thread.current->run();
-    finish_current(thread, std::move(words));
+/// One fiber, and after it those that take its stack over.
+[[noreturn]] void run_fibers(thread_state& thread) {
+    for (;;) {
+        message words = thread.current->run();
+        finish_current(thread, std::move(words));
+    }
 }
 
 // Not noexcept: pthread_exit unwinds through it.
 COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
     settle(*this_thread_state, true);
-    run_fiber(*this_thread_state);
+    run_fibers(*this_thread_state);
 }
 
 }  // namespace
@@ -125,30 +177,43 @@ COIR_SWITCH_FUNCTION void switch_context(thread_state& thread, fiber_core& to) n
     swap_language_state(thread, from, to);
     thread.previous = &from;
     thread.current = &to;
-    carry_sticky_flags(to.context);
+    offer_sticky_flags(thread, to.context);
     announce(from, to);
     raw::ontop_fcontext(to.context, &from, save_origin);
     settle(thread, false);
 }
 
 void switch_for_good(thread_state& thread, fiber_core& to) noexcept {
-    thread.corpse = thread.current;
-    switch_context(thread, to);
-    __builtin_unreachable();
+    fiber_core& from = *thread.current;
+    thread.corpse = &from;
+    if (to.stack != from.stack) {
+        switch_context(thread, to);
+        __builtin_unreachable();
+    }
+    from.stack = nullptr;
+    swap_language_state(thread, from, to);
+    thread.previous = &from;
+    thread.current = &to;
+    load_float_control(*thread.main);
 }
 
-void prepare_start(thread_state& thread, fiber_core& fiber) {
-    stack_slot& stack = thread.stacks.acquire(fiber.stack_size);
-    fiber.stack = &stack;
-    char* top = stack.top();
-    fiber.context = raw::make_fcontext(top, static_cast<std::size_t>(top - stack.low), fiber_entry);
+void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
+    if (thread.vacant && thread.vacant->size == fiber.stack_size) {
+        fiber.stack = std::exchange(thread.vacant, nullptr);
+    } else {
+        stack_slot& stack = thread.stacks.acquire(fiber.stack_size);
+        fiber.stack = &stack;
+        char* top = stack.top();
+        fiber.context = raw::make_fcontext(top, static_cast<std::size_t>(top - stack.low), fiber_entry);
+        if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
+    }
     fiber.started.store(true, std::memory_order_relaxed);
 }
 
 void reap(thread_state& thread) noexcept {
     fiber_core* dead = std::exchange(thread.corpse, nullptr);
     if (!dead) return;
-    thread.stacks.release(*std::exchange(dead->stack, nullptr));
+    if (dead->stack) thread.stacks.release(*std::exchange(dead->stack, nullptr));
     if (dead->owns_itself) dead->drop_ref();
 }
 

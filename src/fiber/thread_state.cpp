@@ -171,6 +171,14 @@ thread_state& make_thread_state() {
     return thread;
 }
 
+void for_each_thread(const std::function<void(thread_state&)>& function) {
+    const std::lock_guard all(idle.lock);
+    for (thread_state* state = idle.all; state; state = state->next_state) {
+        const std::lock_guard guard(state->graveyard_lock);
+        if (state->is_alive && state->sched && !state->is_lost) function(*state);
+    }
+}
+
 void lose_other_threads() noexcept {
     idle.lock.reset();
     for (thread_state* state = idle.all; state; state = state->next_state) {

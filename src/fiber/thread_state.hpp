@@ -7,6 +7,7 @@
 #include <coir/fiber/detail/fiber_core.hpp>
 #include <coir/fiber/fiber.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,16 +54,19 @@ public:
     fiber_core* current = nullptr;
     fiber_core* previous = nullptr;  // whom `current` was switched to from
     fiber_core* corpse = nullptr;    // one that has ended and left its stack: see arrived()
-    message* mail = nullptr;         // what the fiber that is being switched to will find
+    value* mail = nullptr;           // what the fiber that is being switched to will find,
+    std::exception_ptr mail_error;   // or what it will throw
     exception_globals* exceptions = nullptr;
     int* error_number = nullptr;
+    unsigned float_flags = 0;  // sticky ones: see switch.cpp
     std::shared_ptr<trace_callback> trace;
     bool is_tracing = false;
 
     main_fiber* main = nullptr;
     stack_slot main_stack;
-    message last_words;  // room for the mail of one that has ended
+    value last_words;  // room for the mail of one that has ended
     stack_pool stacks;
+    stack_slot* vacant = nullptr;  // of the fiber that is ending: whoever is started in its place may have it
     intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start
     scheduler* sched = nullptr;
     std::uint32_t number = 0;
@@ -90,6 +94,10 @@ inline thread_state& this_thread() {
         return make_thread_state();
     return *this_thread_state;
 }
+
+/// Calls `function` for each thread that has a hub, which it keeps from ending meanwhile. Nothing in it may take a lock
+/// of the fiber floor.
+void for_each_thread(const std::function<void(thread_state&)>& function);
 
 /// In the child of a fork: of all threads only this one is left.
 void lose_other_threads() noexcept;

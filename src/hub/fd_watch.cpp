@@ -30,9 +30,7 @@ struct counted_waiter {
 
 }  // namespace
 
-void fd_watch::leave() noexcept {
-    if (users_.fetch_sub(1, std::memory_order_acq_rel) == (closed_bit | 1)) sys.close(fd_);
-}
+void fd_watch::close_fd() noexcept { sys.close(fd_); }
 
 wake_reason fd_watch::wait(direction d, deadline limit) {
     hub_core& hub = hub_core::current();
@@ -92,15 +90,17 @@ void fd_watch::on_events(std::uint32_t events) noexcept {
     std::unique_lock lock(lock_);
     if (home_ != hub_core::of_this_thread()) return;  // it has moved on: its new hub hears the same
     more_to_read_.store((events & more_than_data) != 0, std::memory_order_relaxed);
-    if (events & readable) wake(direction::read, lock);
-    if (events & writable) wake(direction::write, lock);
-}
-
-/// All of them: what one leaves unread, or the end that each must see, brings no further edge.
-void fd_watch::wake(direction d, std::unique_lock<spinlock>& lock) noexcept {
-    try_again(d);
-    notify_all(waiters_[index(d)], lock);
-    lock.lock();
+    // All of them: what one leaves unread, or the end that each must see, brings no further edge.
+    wait_queue woken;
+    if (events & readable) {
+        try_again(direction::read);
+        woken.splice_back(waiters_[index(direction::read)]);
+    }
+    if (events & writable) {
+        try_again(direction::write);
+        woken.splice_back(waiters_[index(direction::write)]);
+    }
+    if (!woken.empty()) notify_all(woken, lock);
 }
 
 }  // namespace coir::detail

@@ -30,7 +30,10 @@ public:
         } while (!users_.compare_exchange_weak(users, users + 1, std::memory_order_acquire, std::memory_order_relaxed));
         return true;
     }
-    void leave() noexcept;
+    void leave() noexcept {
+        if (users_.fetch_sub(1, std::memory_order_acq_rel) == (closed_bit | 1)) [[unlikely]]
+            close_fd();
+    }
 
     int fd() const noexcept { return fd_; }
     bool is_closed() const noexcept { return (users_.load(std::memory_order_acquire) & closed_bit) != 0; }
@@ -69,8 +72,8 @@ private:
     static constexpr std::size_t index(direction d) noexcept { return static_cast<std::size_t>(d); }
 
     void bind(hub_core& hub);
+    void close_fd() noexcept;
     void leave_home() noexcept;
-    void wake(direction d, std::unique_lock<spinlock>& lock) noexcept;
 
     const int fd_;
     ref_count refs_;

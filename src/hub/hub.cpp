@@ -27,7 +27,7 @@ int hub::fd() { return core_->embed(); }
 
 void hub::poll() { core_->poll(); }
 
-bool hub::trim() noexcept { return core_->thread().stacks.trim(); }
+bool hub::trim() noexcept { return core_->trim(); }
 
 std::string hub::describe_fibers() const { return core_->describe_fibers(); }
 

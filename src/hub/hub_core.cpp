@@ -34,19 +34,16 @@ struct posted_function final : remote_item {
     unique_function<void()> function;
 };
 
-bool is_parked_interruptibly(const fiber_core& fiber) noexcept {
-    return fiber.state() == fiber_state::parked && fiber.is_interruptible(fiber.language.uncaught);
-}
-
 /// Who is blocked for `fiber`: itself, or the one at the end of the chain of calls that it waits for. Null when that
 /// one is not parked, or a shield or an unwinding on the way protects it.
-fiber_core* blocked_for(fiber_core& fiber) noexcept {
+fiber_core* blocked_for(fiber_core& fiber, const interrupt& what) noexcept {
+    if (!fiber.is_open_to(what, fiber.language.uncaught)) return nullptr;
     fiber_core* at = &fiber;
     while (at->state() == fiber_state::suspended && at->switched_to) {
-        if (!at->is_interruptible(at->language.uncaught)) return nullptr;
         at = at->switched_to;
+        if (!at->is_interruptible(at->language.uncaught)) return nullptr;
     }
-    return is_parked_interruptibly(*at) ? at : nullptr;
+    return at->state() == fiber_state::parked ? at : nullptr;
 }
 
 }  // namespace
@@ -59,10 +56,11 @@ hub_core::hub_core(thread_state& thread)
       thread_(thread),
       round_(first_round),
       poller_(std::make_unique<poller>()),
-      loop_(*this) {
+      loop_(*this),
+      trimmer_(thread, *poller_) {
     new (handle_room_) hub(this);
     loop_.owner = &thread;
-    prepare_start(thread, loop_);
+    prepare_start(thread, loop_, *thread.current);
 }
 
 hub_core::~hub_core() = default;
@@ -73,6 +71,7 @@ hub_core& hub_core::make(thread_state& thread) {
     const std::lock_guard guard(thread.graveyard_lock);
     thread.sched = made;
     if (thread.graveyard.load()) made->graveyard_filled();
+    count_hub(+1);
     return *made;
 }
 
@@ -80,7 +79,10 @@ fiber_core& hub_core::next_to_run() noexcept {
     io_budget_ = io_operations_per_turn;
     while (budget_ > 0) {
         fiber_core* next = ready_.pop();
-        if (!next) break;
+        if (!next) {
+            if (!source || !adopt_task(true)) break;
+            continue;
+        }
         --budget_;
         if (next->is_started()) {
             next->set_state(fiber_state::running);
@@ -95,23 +97,36 @@ fiber_core& hub_core::next_to_run() noexcept {
                 next->end_early(std::current_exception());
             }
         }
-        next->drop_ref();  // it ended before it started
+        thread_.vacant = nullptr;  // what is destroyed now may start fibers of its own
+        next->drop_ref();          // it ended before it started
     }
     loop_.set_state(fiber_state::running);
     return loop_;
 }
 
-void hub_core::switch_to(fiber_core& next) {
-    switch_context(thread_, next);
-    arrived(thread_);
+bool hub_core::adopt_task(bool may_steal) noexcept {
+    fiber_core* task = source->take(may_steal);
+    if (!task) return false;
+    thread_.fibers.push_back(*task);
+    make_ready(*task);
+    return true;
 }
 
 void hub_core::yield() {
-    throw_if_interrupted();
     fiber_core& self = *thread_.current;
+    if (!self.is_undisturbed()) [[unlikely]]
+        throw_if_interrupted();
     self.set_state(fiber_state::queued);
     ready_.push(self);
     switch_away();
+}
+
+void hub_core::yield_until_parked() {
+    do {
+        budget_ = 0;
+        yield();
+        // Back straight from the loop, which has just asked the kernel, and nobody stands behind.
+    } while (thread_.previous != &loop_ || !ready_.empty() || !remote_.empty());
 }
 
 void hub_core::poll() {
@@ -142,7 +157,7 @@ void hub_core::on_key(std::uint64_t key, std::uint32_t events) noexcept {
 }
 
 void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexcept {
-    fiber_core* blocked = blocked_for(fiber);
+    fiber_core* blocked = blocked_for(fiber, what);
     if (blocked && blocked->waiting->abandon()) {
         blocked->waiting->interrupt_with(what.error(), what.cancels);
         make_ready(*blocked);
@@ -152,7 +167,8 @@ void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexc
 }
 
 void hub_core::interrupt_wait(fiber_core& parked) noexcept {
-    if (!is_parked_interruptibly(parked) || !parked.waiting->abandon()) return;
+    const bool may_be = parked.state() == fiber_state::parked && parked.is_interruptible(parked.language.uncaught);
+    if (!may_be || !parked.waiting->abandon()) return;
     ++parked.exits;
     parked.waiting->interrupt_with(std::make_exception_ptr(fiber_exit{}));
     make_ready(parked);

@@ -1,11 +1,14 @@
 // A thread's hub: the scheduler of its fibers, and the loop that waits when none is ready.
 #pragma once
 
+#include "fiber/switch.hpp"
 #include "fiber/thread_state.hpp"
+#include "hub/deadlock.hpp"
 #include "hub/poller.hpp"
 #include "hub/remote_queue.hpp"
 #include "hub/run_queue.hpp"
 #include "hub/timer_queue.hpp"
+#include "hub/trimmer.hpp"
 
 #include <coir/hub/detail/waiter.hpp>
 #include <coir/hub/hub.hpp>
@@ -19,6 +22,31 @@
 namespace coir::detail {
 
 class foreign_watch;
+
+/// Tasks that wait to be started by whichever hub has the time: a hub_pool. Called on the hub's thread.
+class work_source {
+public:
+    /// A task for this hub, which is its owner from now on, or null. Of another hub's only if it may steal.
+    virtual fiber_core* take(bool may_steal) noexcept = 0;
+    /// The hub is about to sleep, and must not if there is something to take. Whoever adds work then wakes it.
+    virtual bool start_sleep() noexcept = 0;
+    virtual void end_sleep() noexcept = 0;
+    /// In the child of a fork, on the only thread: its tasks are the parent's to start.
+    virtual void after_fork() noexcept = 0;
+
+protected:
+    ~work_source() = default;
+};
+
+/// Decides the order in which ready fibers run, instead of first come, first served.
+class schedule {
+public:
+    /// Less than `count`.
+    virtual std::size_t choose(std::size_t count) noexcept = 0;
+
+protected:
+    ~schedule() = default;
+};
 
 /// Runs on a stack of its own, as a fiber that nobody holds.
 class loop_fiber final : public fiber_core {
@@ -48,10 +76,20 @@ public:
     /// Switches away from the current fiber, which is parked or queued, and returns when it runs again.
     void switch_away() {
         fiber_core& next = next_to_run();
-        if (&next != thread_.current) switch_to(next);
+        if (&next == thread_.current) return;
+        switch_context(thread_, next);
+        arrived(thread_);
     }
     /// Lets the others that are ready run first. A cancellation point.
     void yield();
+    /// Lets the others run until all are parked, with nothing more to hear from the kernel or from other threads.
+    void yield_until_parked();
+    /// From the next switch on; null for first come, first served.
+    void run_in_order_of(schedule* order) noexcept {
+        order_ = order;
+        budget_ = 0;  // what is left of the round would be run as before
+    }
+    schedule* order() const noexcept { return order_; }
     /// From the main fiber, for a loop that embeds this one: one round without waiting.
     void poll();
     /// Makes the descriptor readable when there is something to poll for.
@@ -71,6 +109,8 @@ public:
         timers_.arm(t, due.nanoseconds());
     }
     void cancel(timer& t) noexcept { timers_.cancel(t); }
+    /// Puts a task of its source's on the run queue, one of another hub's only if it may steal. False if there is none.
+    bool adopt_task(bool may_steal) noexcept;
     /// Hands `error` to a fiber that may be blocked deep in the fibers it has called; see src/task/README.md.
     void interrupt(fiber_core& fiber, interrupt& what) noexcept;
     /// False when the current fiber has had its turn's worth of I/O without waiting: it should yield.
@@ -78,17 +118,22 @@ public:
 
     /// How many fibers wait for a descriptor: one more, one less.
     std::size_t fd_waiters = 0;
-    /// Work elsewhere that will wake a fiber of this hub: no deadlock while it is not zero. Any thread.
-    std::atomic<int> outside_work{0};
     /// Watches of descriptors that coir does not own, by number, as long as somebody waits.
     std::unordered_map<int, std::unique_ptr<foreign_watch>> foreign_watches;
     std::uint32_t foreign_watches_made = 0;
+    /// Its main fiber is one of coir's, which nobody can tell of a deadlock.
+    std::atomic<bool> serves_a_pool{false};
+    work_source* source = nullptr;
 
     // --- any thread
 
     /// False, and the item is the caller's as before, when the hub has ended.
     bool send(remote_item& item) noexcept;
     bool post(unique_function<void()> function);
+    /// Ends its sleep, so that it looks around.
+    void look_around() noexcept;
+    /// Something has been sent, or it has been made to look around, and it has not woken for it yet.
+    bool has_mail() const noexcept { return is_nudged_ || !remote_.empty(); }
     void add_ref() noexcept { refs_.add(); }
     void drop_ref() noexcept {
         if (refs_.drop()) delete this;
@@ -108,6 +153,7 @@ public:
     thread_state& thread() noexcept { return thread_; }
     poller& events() noexcept { return *poller_; }
     timer_queue& timers() noexcept { return timers_; }
+    bool trim() noexcept { return trimmer_.trim(); }
     hub& handle() noexcept { return *std::launder(reinterpret_cast<hub*>(handle_room_)); }
     void after_fork();
     [[noreturn]] void run_loop();
@@ -117,7 +163,6 @@ private:
     ~hub_core();
     static hub_core& make(thread_state& thread);
 
-    void switch_to(fiber_core& next);
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
     void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
@@ -125,9 +170,12 @@ private:
     void wait_for_events() noexcept;
     void expire_timers() noexcept;
     void run_fibers() noexcept;
+    void sleep_until(std::int64_t until) noexcept;
     std::int64_t idle_until() noexcept;
     std::int64_t look_for_deadlock() noexcept;
-    void raise_deadlock() noexcept;
+    std::int64_t tell_deadlock(std::int64_t now) noexcept;
+    std::int64_t tell_suspicion(std::int64_t now) noexcept;
+    void raise_deadlock(const std::string& text) noexcept;
     void no_longer_stuck() noexcept;
     void resume_poller() noexcept;
     void await_outside() noexcept;
@@ -141,8 +189,12 @@ private:
     int io_budget_;
     thread_state& thread_;
 
-    int round_;  // what budget_ starts from
+    // What budget_ starts from: so many, or at least as many as the kernel has just reported events, for each of which
+    // a fiber will run: to ask it for more before they have would only be a system call more.
+    int round_;
+    int events_ = 0;
     std::int64_t round_start_ = 0;
+    schedule* order_ = nullptr;
     fiber_core* polling_ = nullptr;  // the main fiber, while an embedding loop waits for the end of a round
     timer_queue timers_;
     std::unique_ptr<poller> poller_;
@@ -152,10 +204,11 @@ private:
     alignas(hub) std::byte handle_room_[sizeof(hub)];  // what hub::current() refers to; not counted
     unhandled_handler unhandled_;
     std::atomic<bool> is_burying_{false};
+    std::atomic<bool> is_nudged_{false};
     std::atomic<bool> is_stuck_{false};  // counted among the stuck: see deadlock.hpp
     std::int64_t suspicion_at_ = 0;      // when to say that it looks like a deadlock
-    std::uint64_t seen_awakenings_ = 0;
-    std::int64_t trim_at_ = timer_queue::never;
+    lookout lookout_;
+    trimmer trimmer_;
 };
 
 /// "waits for mutex 0x7f..", "is ready to run", ...
@@ -163,6 +216,9 @@ std::string describe_wait(fiber_core& fiber);
 
 /// Installs the handlers that give the child of a fork a fresh hub. Once.
 void watch_forks();
+
+/// What tasks end with that stayed in the parent of a fork.
+std::exception_ptr stayed_behind();
 
 /// How often this process was made by a fork of one with a hub: what was registered with epoll before the last one is
 /// the parent's.

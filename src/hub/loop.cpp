@@ -18,11 +18,10 @@ constexpr std::int64_t short_round = 50'000;  // ns
 constexpr std::int64_t long_round = 200'000;
 constexpr int most_switches = 4096;
 
-constexpr std::int64_t trim_after = 2'000'000'000;  // ns of idling
-
 }  // namespace
 
 void hub_core::run_loop() {
+    trimmer_.fibers_ran();
     for (;;) {
         const bool polled = polling_ != nullptr;
         run_remote_items();
@@ -48,24 +47,28 @@ void hub_core::run_remote_items() noexcept {
 
 /// Takes in what the kernel has; waits for it only if nobody is ready.
 void hub_core::wait_for_events() noexcept {
-    if (!ready_.empty() || polling_) return poller_->wait(0, *this);
-    const std::int64_t until = idle_until();
-    if (!ready_.empty()) return;
-    if (remote_.start_sleep()) poller_->wait(until, *this);
-    remote_.end_sleep();
+    events_ = 0;
+    if (!ready_.empty() || polling_) return void(events_ = poller_->wait(0, *this));
+    if (!source) return sleep_until(idle_until());
+    if (source->start_sleep()) {
+        sleep_until(idle_until());
+    } else {
+        events_ = poller_->wait(0, *this);
+    }
+    source->end_sleep();
 }
 
-/// Until when to sleep: to the next timer, or to the next look at what is for idle times.
+void hub_core::sleep_until(std::int64_t until) noexcept {
+    if (!ready_.empty()) return;
+    if (remote_.start_sleep()) events_ = poller_->wait(until, *this);
+    remote_.end_sleep();
+    is_nudged_ = false;
+}
+
+/// Until when to sleep: to the next timer, or to the next look for a deadlock.
 std::int64_t hub_core::idle_until() noexcept {
-    std::int64_t until = timers_.next_due();
-    if (until == timer_queue::never && fd_waiters == 0 && outside_work.load() == 0) until = look_for_deadlock();
-    if (thread_.stacks.warm_idle() != 0) {
-        const std::int64_t now = steady_now();
-        if (trim_at_ == timer_queue::never) trim_at_ = now + trim_after;
-        if (now >= trim_at_) trim_at_ = thread_.stacks.trim() ? now + trim_after : timer_queue::never;
-        until = std::min(until, trim_at_);
-    }
-    return until;
+    const std::int64_t until = timers_.next_due();
+    return until == timer_queue::never && fd_waiters == 0 ? look_for_deadlock() : until;
 }
 
 /// Makes ready all whose time has come: by deadline, then first armed first.
@@ -87,12 +90,18 @@ void hub_core::expire_timers() noexcept {
 
 /// A round: until nobody is ready, or the budget is used up.
 void hub_core::run_fibers() noexcept {
-    budget_ = round_;
+    budget_ = std::max(round_, events_);
+    if (source) adopt_task(ready_.empty());
     if (ready_.empty()) return;
+    if (order_) [[unlikely]] {
+        budget_ = 1;
+        ready_.bring_to_front(order_->choose(ready_.size()));
+    }
     if (is_stuck_) no_longer_stuck();
     fiber_core& next = next_to_run();
     if (&next == &loop_) return;
     loop_.set_state(fiber_state::queued);
+    trimmer_.fibers_ran();
     switch_context(thread_, next);
     reap(thread_);
 }

@@ -89,7 +89,7 @@ void poller::take_keyed(keyed_events& keyed) noexcept {
 
 int poller::remove(int fd) noexcept { return control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
 
-void poller::wait(std::int64_t due, keyed_events& keyed) noexcept {
+int poller::wait(std::int64_t due, keyed_events& keyed) noexcept {
     std::int64_t span = -1;
     if (due != std::numeric_limits<std::int64_t>::max()) {
         span = due == 0 ? 0 : std::max<std::int64_t>(due - steady_now(), 0);
@@ -108,6 +108,7 @@ void poller::wait(std::int64_t due, keyed_events& keyed) noexcept {
             reinterpret_cast<poll_target*>(data)->on_events(events[i].events);
         }
     }
+    return std::max(n, 0);
 }
 
 void poller::wake() noexcept {

@@ -42,8 +42,8 @@ public:
     int remove_key(int fd) noexcept;
 
     /// Waits until `due` (nanoseconds of the steady clock, 0 for not at all), an event or a wake(), and hands the
-    /// events to their targets.
-    void wait(std::int64_t due, keyed_events& keyed) noexcept;
+    /// events to their targets. How many there were.
+    int wait(std::int64_t due, keyed_events& keyed) noexcept;
 
     /// Ends a wait. Any thread.
     void wake() noexcept;

@@ -3,6 +3,8 @@
 
 #include <coir/fiber/detail/fiber_core.hpp>
 
+#include <cstddef>
+
 namespace coir::detail {
 
 class run_queue {
@@ -28,6 +30,29 @@ public:
             last_link_ = &first_;
         }
         return fiber;
+    }
+
+    std::size_t size() const noexcept {
+        std::size_t count = 0;
+        for (fiber_core* fiber = first_; fiber; fiber = fiber->next_ready) ++count;
+        return count;
+    }
+
+    /// Makes the one behind `n` others the first. Requires n < size().
+    void bring_to_front(std::size_t n) noexcept {
+        fiber_core** link = &first_;
+        while (n-- > 0) link = &(*link)->next_ready;
+        fiber_core* chosen = *link;
+        *link = chosen->next_ready;
+        if (!*link) last_link_ = link;
+        chosen->next_ready = first_;
+        first_ = chosen;
+        if (!chosen->next_ready) last_link_ = &chosen->next_ready;
+    }
+
+    template <class Function>
+    void for_each(Function function) const {
+        for (fiber_core* fiber = first_; fiber; fiber = fiber->next_ready) function(*fiber);
     }
 
     void clear() noexcept {

@@ -15,21 +15,24 @@
 
 namespace coir::detail {
 
+std::exception_ptr stayed_behind() {
+    return std::make_exception_ptr(task_cancelled("the task stayed behind in the parent of a fork"));
+}
+
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr auto patience = 2s;
 
-std::exception_ptr gone(const char* why) { return std::make_exception_ptr(task_cancelled(why)); }
-
 std::atomic<std::uint32_t> forks{0};
 
 void hub_after_fork() noexcept {
     ++forks;
     lose_other_threads();
-    forget_stuck_threads();
-    if (hub_core* hub = hub_core::of_this_thread()) hub->after_fork();
+    hub_core* hub = hub_core::of_this_thread();
+    forget_stuck_threads(hub != nullptr);
+    if (hub) hub->after_fork();
 }
 
 /// Unwinds on a fiber of its own, never on the loop, what lies in the graveyard, and at the end of the thread all that
@@ -121,6 +124,7 @@ void hub_core::end_fibers() noexcept {
 
 void hub_core::retire() noexcept {
     no_longer_stuck();
+    count_hub(-1);
     remote_item* next = remote_.close();
     while (next) std::exchange(next, next->next_remote)->drop();
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
@@ -130,6 +134,7 @@ void hub_core::retire() noexcept {
 
 void hub_core::after_fork() {
     poller_ = std::make_unique<poller>();  // first: what is taken back below must not be the parent's
+    trimmer_.after_fork(*poller_);
     is_stuck_ = false;
     fiber_core* self = thread_.current;
     timers_.cancel_if([self](const timer& t) { return t.fiber != self; });
@@ -139,7 +144,7 @@ void hub_core::after_fork() {
         if (&fiber == self) {
             fiber.unlink();
         } else if (fiber.is_task()) {
-            fiber.end_early(gone("the task stayed behind in the parent of a fork"));
+            fiber.end_early(stayed_behind());
         } else {
             fiber.unlink();
             fiber.set_state(fiber_state::dead);
@@ -152,13 +157,13 @@ void hub_core::after_fork() {
         thread_.main->set_state(fiber_state::dead);
         if (!self->is_loop) thread_.fibers.push_back(*self);
     }
+    if (source) std::exchange(source, nullptr)->after_fork();
     ready_.clear();
     remote_.reset();
     is_burying_ = false;
     thread_.graveyard_lock.reset();
     foreign_watches.clear();
     fd_waiters = 0;
-    outside_work = 0;
     polling_ = nullptr;
 }
 

@@ -58,6 +58,18 @@ public:
 
     std::size_t size() const noexcept { return size_; }
 
+    /// From now on times may come that are before those of the past.
+    void turn_back() noexcept {
+        intrusive_list<timer> all;
+        for (bucket& b : buckets_) {
+            all.splice_back(b.list);
+            b.count = 0;
+        }
+        occupied_ = 0;
+        last_ = 0;
+        while (timer* t = all.pop_front()) place(*t);
+    }
+
     template <class Predicate>
     void cancel_if(Predicate unwanted) noexcept {
         for (bucket& b : buckets_) {

@@ -13,11 +13,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace coir::detail {
 
 namespace {
+
+// How long a plain thread waits before it looks whether anybody is left to wake it, and at most between two looks.
+constexpr std::chrono::nanoseconds first_look_after = std::chrono::milliseconds(20);
+constexpr std::chrono::nanoseconds last_look_after = std::chrono::seconds(2);
 
 constexpr std::uint32_t waiting = 0;
 constexpr std::uint32_t woken = 1;
@@ -53,23 +59,23 @@ struct armed_timer {
 };
 
 /// What may be thrown now. Also of the fibers that have called this one: it is blocked in their place. A shield, or an
-/// unwinding, protects what stands before it.
+/// unwinding, protects against what was opened outside of it.
 interrupt* pending_interrupt(thread_state& thread) noexcept {
     fiber_core* at = thread.current;
-    for (unsigned int uncaught = thread.exceptions->uncaught; at->is_interruptible(uncaught);) {
-        if (!at->interrupts.empty()) return &at->interrupts.front();
+    for (unsigned int uncaught = thread.exceptions->uncaught;;) {
+        for (interrupt& pending : at->interrupts) {
+            if (at->is_open_to(pending, uncaught)) return &pending;
+        }
+        if (!at->is_interruptible(uncaught) || !at->switcher) return nullptr;
         at = at->switcher;
-        if (!at) break;
         uncaught = at->language.uncaught;
     }
-    return nullptr;
 }
 
 /// Whether throw_if_interrupted would throw.
 bool must_not_wait(thread_state& thread) noexcept {
     fiber_core& self = *thread.current;
-    // What nearly always holds, from one cache line.
-    if (self.interrupts.empty() && !self.switcher && !self.exiting && !self.is_loop) [[likely]]
+    if (self.is_undisturbed()) [[likely]]
         return false;
     return self.is_loop || pending_interrupt(thread) ||
            (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
@@ -98,46 +104,48 @@ void throw_if_interrupted() {
     }
 }
 
-wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit) {
+void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where) {
     hub_core* hub = hub_core::of_this_thread();
     if (hub && must_not_wait(hub->thread())) [[unlikely]] {
         lock.unlock();
         throw_if_interrupted();
     }
     lock_ = lock.mutex();
+    limit_ = limit;
     if (hub) {
         fiber_ = hub->thread().current;
         home_ = hub;
     } else {
         thread_futex.store(waiting, std::memory_order_relaxed);
         thread_word_ = &thread_futex;
-        is_stuck_ = limit.is_never();
-        if (is_stuck_) count_stuck(+1);
+        stuck_as_ = waits_as;
+        is_stuck_ = limit.is_never() || stuck_as_ == stuck_kind::helper;
+        if (is_stuck_) count_stuck(stuck_as_, +1);
     }
-    queue.push_back(*this);
+    where == place::back ? queue.push_back(*this) : queue.push_front(*this);
     lock.unlock();
-    return hub ? park(*hub, limit) : block_thread(limit);
 }
 
 wake_reason waiter::sleep(deadline limit) {
     hub_core& hub = hub_core::current();
     throw_if_interrupted();
+    limit_ = limit;
     fiber_ = hub.thread().current;
     home_ = &hub;
-    return park(hub, limit);
+    return park();
 }
 
-wake_reason waiter::park(hub_core& hub, deadline limit) {
+wake_reason waiter::park() {
     fiber_core& self = *fiber_;
     self.waiting = this;
     self.set_state(fiber_state::parked);
-    if (!limit.is_never()) {
+    if (!limit_.is_never()) {
         timer_.owner = this;
-        hub.arm(timer_, limit, self);
+        home_->arm(timer_, limit_, self);
     }
     {
-        const armed_timer disarm_at_end(hub, timer_);
-        hub.switch_away();
+        const armed_timer disarm_at_end(*home_, timer_);
+        home_->switch_away();
     }
     if (error_) [[unlikely]]
         rethrow_interrupt();
@@ -149,39 +157,90 @@ void waiter::rethrow_interrupt() {
     std::rethrow_exception(std::move(error_));
 }
 
-wake_reason waiter::block_thread(deadline limit) {
+wake_reason waiter::block_thread() {
+    // The kernel knows no other clock than the real one, whatever the seam says.
+    using clock = std::chrono::steady_clock;
+    const time_span end = time_span(clock::now().time_since_epoch()) + limit_.remaining();
+    const deadline limit = deadline::at(clock::time_point(end.count()));
+    lookout around;
+    time_span pause = first_look_after;
     while (thread_word_->load(std::memory_order_acquire) == waiting) {
-        if (limit.expired() && abandon()) return wake_reason::timed_out;
-        futex_wait(*thread_word_, limit.expired() ? deadline::never() : limit);
+        const deadline now = deadline::at(clock::now());
+        if (limit <= now && abandon()) return wake_reason::timed_out;
+        if (!limit.is_never()) {
+            futex_wait(*thread_word_, limit <= now ? deadline::never() : limit);
+            continue;
+        }
+        const deadline next_look = deadline::at(clock::now() + pause.count());
+        futex_wait(*thread_word_, next_look);
+        if (deadline::at(clock::now()) < next_look) continue;
+        look_for_deadlock(around);
+        pause = std::min(pause.count() * 2, last_look_after);
     }
     return reason_;
 }
 
-/// By the waker, so that a thread that is about to run is not taken for a stuck one.
+/// Throws deadlock if it is this thread that is to be told of one.
+void waiter::look_for_deadlock(lookout& around) {
+    if (around.look() != lookout::sight::deadlock) return;
+    if (this_thread_state && !this_thread_state->main->is_interruptible(this_thread_state->exceptions->uncaught))
+        return;
+    const std::string text = deadlock_of_plain_thread(info_.describe());
+    if (text.empty()) return ask_hubs_to_look();
+    if (abandon()) throw deadlock(text);
+}
+
+/// By whoever takes it off its queue, so that a thread that is about to run is not taken for a stuck one.
 void waiter::no_longer_stuck() noexcept {
-    if (is_stuck_.exchange(false)) count_stuck(-1);
+    if (is_stuck_.exchange(false)) count_stuck(stuck_as_, -1);
 }
 
 void waiter::notify(wake_reason reason) noexcept {
     reason_ = reason;
-    if (!fiber_) {
+    if (is_of_this_thread()) return wake_fiber();
+    tell_abandoner();
+    if (fiber_) {
+        home_->send(*this);
+    } else {
         no_longer_stuck();
         futex_wake(*thread_word_);
-    } else if (home_ == hub_core::of_this_thread()) {
-        home_->make_ready(*fiber_);
-    } else {
-        home_->send(*this);
     }
 }
 
-void waiter::run_on_hub(hub_core& hub) noexcept { hub.make_ready(*fiber_); }
+/// Its limit is withdrawn at once: the primitive may be gone by the time it would run out.
+void waiter::wake_fiber() noexcept {
+    if (timer_.is_linked()) home_->cancel(timer_);
+    home_->make_ready(*fiber_);
+}
+
+/// From here on nobody looks at the primitive for this waiter's sake; whoever does so already is waited for. So the
+/// primitive may be destroyed when its waiters have been notified.
+void waiter::tell_abandoner() noexcept {
+    is_taken_.store(true);
+    spin_wait pause;
+    while (is_abandoning_.load()) pause.once();
+}
+
+bool waiter::is_of_this_thread() const noexcept { return fiber_ && home_ == hub_core::of_this_thread(); }
+
+void waiter::run_on_hub(hub_core&) noexcept { wake_fiber(); }
 
 bool waiter::abandon() noexcept {
     if (!lock_) return fiber_->waiting == this;  // nobody can wake it but its own hub
-    const std::lock_guard guard(*lock_);
-    if (!is_linked()) return false;
-    unlink();
-    return true;
+    is_abandoning_.store(true);
+    bool was_waiting = false;
+    spin_wait pause;
+    // Not simply lock(): the waker may hold the lock while it waits for this to be over.
+    bool is_locked = false;
+    while (!is_taken_.load() && !(is_locked = lock_->try_lock())) pause.once();
+    if (is_locked) {
+        const std::lock_guard guard(*lock_, std::adopt_lock);
+        was_waiting = is_linked();
+        if (was_waiting) unlink();
+    }
+    is_abandoning_.store(false, std::memory_order_release);
+    if (was_waiting && !fiber_) no_longer_stuck();
+    return was_waiting;
 }
 
 void waiter::abandon_after_fork() noexcept {
@@ -206,7 +265,7 @@ void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason
     // Off their queue, they are linked by `prev` alone: a limit that runs out now must find them taken.
     list_hook* first = nullptr;
     list_hook** last = &first;
-    while (wait_node* node = queue.pop_front()) {
+    while (wait_node* node = take_first(queue)) {
         *last = node;
         last = &node->prev;
     }
@@ -219,7 +278,7 @@ void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason
 }
 
 bool notify_one(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason) noexcept {
-    wait_node* node = queue.pop_front();
+    wait_node* node = take_first(queue);
     if (!node) return false;
     lock.unlock();
     node->notify(reason);

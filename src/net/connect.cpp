@@ -6,7 +6,7 @@
 #include <coir/task/task_group.hpp>
 #include <coir/task/timeout.hpp>
 
-#include "net/io_loop.hpp"
+#include "hub/io_loop.hpp"
 
 #include <netinet/tcp.h>
 

@@ -1,7 +1,7 @@
 #include <coir/net/detail/socket.hpp>
 
 #include "base/syscall.hpp"
-#include "net/io_loop.hpp"
+#include "hub/io_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,11 @@
 
 namespace coir::net::detail {
 
+using coir::detail::direction;
+using coir::detail::fd_watch;
+using coir::detail::from_errno;
 using coir::detail::sys;
+using coir::detail::wake_reason;
 
 namespace {
 
@@ -52,17 +56,39 @@ bool is_connected_to_itself(int fd) noexcept {
 
 using watch_ref = coir::detail::ref<fd_watch>;
 
+[[gnu::always_inline]] inline ssize_t read_from(fd_watch& watch, watch_ref& kept, mutable_buffer buffer) {
+    if (buffer.empty()) return 0;
+    return io(watch, kept, direction::read, buffer.size(),
+              [&](int fd) { return sys.recv(fd, buffer.data(), buffer.size(), 0); });
+}
+
+[[gnu::always_inline]] inline ssize_t write_to(fd_watch& watch, watch_ref& kept, const_buffer buffer) {
+    if (buffer.empty()) return 0;
+    return io(watch, kept, direction::write, buffer.size(),
+              [&](int fd) { return sys.send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL); });
+}
+
 std::size_t read_from(fd_watch& watch, mutable_buffer buffer, std::error_code& ec) {
-    if (buffer.empty()) return ec.clear(), 0;
-    const ssize_t n = io(watch, direction::read, buffer.size(), ec,
-                         [&](int fd) { return sys.recv(fd, buffer.data(), buffer.size(), 0); });
+    watch_ref kept;
+    const ssize_t n = read_from(watch, kept, buffer);
+    ec = from_errno(n < 0 ? static_cast<int>(-n) : 0);
     return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 
+/// Goes on after a write that took `n` bytes, or failed.
+[[gnu::noinline]] void write_rest(fd_watch& watch, watch_ref& kept, int fd, const_buffer buffer, ssize_t n) {
+    while (n >= 0) {
+        buffer = buffer.skip(static_cast<std::size_t>(n));
+        if (buffer.empty()) return;
+        n = write_to(watch, kept, buffer);
+    }
+    throw_if(from_errno(static_cast<int>(-n)), "write", fd);
+}
+
 std::size_t write_to(fd_watch& watch, const_buffer buffer, std::error_code& ec) {
-    if (buffer.empty()) return ec.clear(), 0;
-    const ssize_t n = io(watch, direction::write, buffer.size(), ec,
-                         [&](int fd) { return sys.send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL); });
+    watch_ref kept;
+    const ssize_t n = write_to(watch, kept, buffer);
+    ec = from_errno(n < 0 ? static_cast<int>(-n) : 0);
     return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 
@@ -100,8 +126,31 @@ void socket::close() noexcept {
 
 std::size_t socket::read_some(mutable_buffer buffer, std::error_code& ec) {
     if (!is_open()) return ec = from_errno(EBADF), 0;
-    const watch_ref watch(watch_);
-    return read_from(*watch, buffer, ec);
+    return read_from(*watch_, buffer, ec);
+}
+
+std::size_t socket::read_some(mutable_buffer buffer) {
+    fd_watch* const watch = watch_;
+    if (!watch || watch->is_closed()) [[unlikely]]
+        throw_if(from_errno(EBADF), "read", -1);
+    const int fd = watch->fd();
+    watch_ref kept;
+    const ssize_t n = read_from(*watch, kept, buffer);
+    if (n < 0) [[unlikely]]
+        throw_if(from_errno(static_cast<int>(-n)), "read", fd);
+    return static_cast<std::size_t>(n);
+}
+
+void socket::write_all(const_buffer buffer) {
+    fd_watch* const watch = watch_;
+    if (!watch || watch->is_closed()) [[unlikely]]
+        throw_if(from_errno(EBADF), "write", -1);
+    const int fd = watch->fd();
+    watch_ref kept;
+    const ssize_t n = write_to(*watch, kept, buffer);
+    if (n == static_cast<ssize_t>(buffer.size())) [[likely]]
+        return;
+    write_rest(*watch, kept, fd, buffer, n);
 }
 
 std::size_t socket::read_exactly(mutable_buffer buffer, std::error_code& ec) {

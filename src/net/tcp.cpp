@@ -1,7 +1,7 @@
 #include <coir/net/tcp.hpp>
 
 #include "base/syscall.hpp"
-#include "net/io_loop.hpp"
+#include "hub/io_loop.hpp"
 
 #include <coir/net/dns.hpp>
 
@@ -14,14 +14,6 @@
 namespace coir::net {
 
 // The number is looked up before each wait: afterwards the stream may be gone.
-
-std::size_t tcp_stream::read_some(mutable_buffer buffer) {
-    const int fd = native_handle();
-    std::error_code ec;
-    const std::size_t n = read_some(buffer, ec);
-    detail::throw_if(ec, "read", fd);
-    return n;
-}
 
 void tcp_stream::read_exactly(mutable_buffer buffer) {
     const int fd = native_handle();
@@ -37,13 +29,6 @@ std::size_t tcp_stream::write_some(const_buffer buffer) {
     const std::size_t n = write_some(buffer, ec);
     detail::throw_if(ec, "write", fd);
     return n;
-}
-
-void tcp_stream::write_all(const_buffer buffer) {
-    const int fd = native_handle();
-    std::error_code ec;
-    write_all(buffer, ec);
-    detail::throw_if(ec, "write", fd);
 }
 
 void tcp_stream::shutdown_write() {
@@ -82,8 +67,8 @@ tcp_listener tcp_listener::bind(const address& at, const listen_options& options
     if (options.reuse_port) set(SOL_SOCKET, SO_REUSEPORT, 1);
     if (at.is_v6()) set(IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only);
     set(IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it
-    if (!ec && coir::detail::sys.bind(s.fd(), at.native(), at.native_size()) != 0) ec = detail::from_errno(errno);
-    if (!ec && coir::detail::sys.listen(s.fd(), options.backlog) != 0) ec = detail::from_errno(errno);
+    if (!ec && coir::detail::sys.bind(s.fd(), at.native(), at.native_size()) != 0) ec = coir::detail::from_errno(errno);
+    if (!ec && coir::detail::sys.listen(s.fd(), options.backlog) != 0) ec = coir::detail::from_errno(errno);
     if (!ec) made.socket_ = std::move(s);
     return made;
 }

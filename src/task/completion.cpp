@@ -2,14 +2,6 @@
 
 namespace coir::detail {
 
-bool completion::wait(deadline limit, wait_info info) {
-    if (is_done()) return true;
-    std::unique_lock lock(lock_);
-    if (is_done()) return true;
-    waiter self(info);
-    return self.wait(waiters_, lock, limit) == wake_reason::ready;
-}
-
 void completion::finish_after_fork() noexcept {
     lock_.reset();
     while (waiters_.pop_front()) {

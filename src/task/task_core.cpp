@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <mutex>
+#include <new>
+#include <string>
 #include <utility>
 
 namespace coir::detail {
@@ -15,6 +18,31 @@ namespace coir::detail {
 namespace {
 
 std::atomic<std::uint64_t> failures{0};
+
+/// An error on its way to the pool's hub that ran the task, whose handler knows it. Those hubs come to all that is sent
+/// to them, or drop it; another one may be left lying when the process ends.
+class unseen_error final : public remote_item {
+public:
+    unseen_error(std::string_view task, std::exception_ptr&& error) : task_(task), error_(std::move(error)) {}
+
+    /// False, and it is not sent, if that thread is no pool's any more.
+    bool send_to(thread_state& home, std::uint32_t number) noexcept {
+        if (home.is_lost) return false;  // and the lock may be held for ever
+        const std::lock_guard guard(home.graveyard_lock);
+        auto* hub = static_cast<hub_core*>(home.sched);
+        return hub && home.number == number && hub->serves_a_pool && hub->send(*this);
+    }
+    void run_on_hub(hub_core&) noexcept override { tell(); }
+    void drop() noexcept override { tell(); }  // by a hub that ends before it gets to it
+    void tell() noexcept {
+        this_thread().report(task_, std::move(error_));
+        delete this;
+    }
+
+private:
+    const std::string task_;
+    std::exception_ptr error_;
+};
 
 }  // namespace
 
@@ -32,7 +60,11 @@ void launch(task_core& task) {
 std::exception_ptr task_core::call() {
     try {
         arrived(this_thread());
-        if (!never_run_) invoke();
+        if (!never_run_) {
+            invoke();
+        } else {
+            was_cancelled_ = true;
+        }
     } catch (abi::__forced_unwind&) {
         throw;
     } catch (const cancelled&) {
@@ -92,7 +124,13 @@ task_core::~task_core() { report_if_unseen(); }
 /// An error that nobody has waited for is told once, and the last chance is when no handle is left.
 void task_core::report_if_unseen() noexcept {
     if (!error_ || observed_.exchange(true)) return;
-    this_thread().report(name(), error_);
+    if (is_mine()) return this_thread().report(name(), error_);
+    try {
+        auto* item = new unseen_error(name(), std::move(error_));
+        if (!item->send_to(*owner.load(), owner_number)) item->tell();
+    } catch (const std::bad_alloc&) {
+        this_thread().report(name(), error_);
+    }
 }
 
 bool task_core::join(deadline limit) {
@@ -107,10 +145,13 @@ void task_core::rethrow() {
     if (was_cancelled_) throw task_cancelled(fmt::format("task \"{}\" was cancelled", name()));
 }
 
+bool task_core::is_mine() const noexcept { return owner.load() == this_thread_state; }
+
 void task_core::cancel() noexcept {
     if (is_done()) return;
-    thread_state& home = *owner.load(std::memory_order_relaxed);
+    thread_state& home = *owner.load();
     if (&home == this_thread_state) return cancel_here();
+    if (!is_started()) never_run_ = true;  // if that is so still; otherwise it is told what follows
     const std::lock_guard guard(home.graveyard_lock);
     if (!home.sched) return;
     static_cast<hub_core*>(home.sched)->post([self = ref<task_core>(this)] { self->cancel_here(); });
@@ -118,8 +159,11 @@ void task_core::cancel() noexcept {
 
 void task_core::cancel_here() noexcept {
     if (is_done()) return;
+    if (!is_mine()) return cancel();  // another hub of its pool has taken it meanwhile
     if (!is_started()) {
-        never_run_ = was_cancelled_ = true;
+        never_run_ = true;
+        // Who takes it now becomes its owner first and looks at the flag then.
+        if (!is_mine()) cancel();
         return;
     }
     if (cancel_request_.is_linked() || cancel_in_flight) return;

@@ -5,7 +5,12 @@
 namespace coir {
 
 timeout::timeout(deadline limit) {
-    if (!limit.is_never()) detail::hub_core::current().arm(alarm_, limit, detail::current_fiber());
+    if (limit.is_never()) return;
+    detail::hub_core& hub = detail::hub_core::current();
+    const detail::fiber_core& self = detail::current_fiber();
+    notice_.inside_shields = self.shields;
+    notice_.inside_uncaught = hub.thread().exceptions->uncaught;
+    hub.arm(alarm_, limit, detail::current_fiber());
 }
 
 timeout::~timeout() {

@@ -145,6 +145,56 @@ TEST(stack_pool, trim_spares_those_in_use) {
     pool.release(used);
 }
 
+TEST(stack_pool, trim_unmaps_slabs_that_fell_empty_after_a_peak_and_concentrates_the_rest) {
+    stack_pool pool;
+    std::vector<stack_slot*> slots;
+    for (int i = 0; i < 500; ++i) slots.push_back(&pool.acquire(64 * 1024));
+    using coir::detail::stack_slab;
+    const auto is_mapped = [](const stack_slab& s) {
+        unsigned char resident;
+        return ::mincore(s.base, 4096, &resident) == 0;
+    };
+    stack_slab& first = *slots.front()->home;
+    const stack_slab last = {.base = slots.back()->home->base};
+    ASSERT_NE(first.base, last.base);
+    for (std::size_t i = 0; i < slots.size(); ++i) std::swap(slots[i], slots[(i * 7) % slots.size()]);
+    stack_slot* const kept = *std::find_if(slots.begin(), slots.end(), [&](auto* s) { return s->home == &first; });
+    for (stack_slot* s : slots) {
+        if (s != kept) pool.release(*s);
+    }
+    EXPECT_EQ(pool.warm_idle(), 499u);
+    while (pool.trim()) {
+    }
+    EXPECT_FALSE(is_mapped(last));
+    EXPECT_TRUE(is_mapped(first));
+    slots = {kept};
+    while (slots.size() < first.count) {
+        slots.push_back(&pool.acquire(64 * 1024));
+        EXPECT_EQ(slots.back()->home, &first);
+    }
+    slots.push_back(&pool.acquire(64 * 1024));
+    EXPECT_NE(slots.back()->home, &first);
+    for (stack_slot* s : slots) pool.release(*s);
+}
+
+TEST(stack_pool, a_fiber_that_went_deep_keeps_the_pages_of_its_frames_only) {
+    stack_pool pool;
+    stack_slot& s = pool.acquire(64 * 1024);
+    std::memset(s.low, 1, s.size);
+    stack_pool::trim_below(s, s.low + s.size - 5000);
+    EXPECT_EQ(resident_pages(s), 2u);
+    EXPECT_EQ(s.low[s.size - 5000], 1);
+    stack_pool::trim_below(s, s.low + 100);
+    EXPECT_EQ(resident_pages(s), 2u);
+    stack_slot& other = pool.acquire(64 * 1024);
+    std::memset(other.low, 1, other.size);
+    stack_pool::trim_below(s, other.low + other.size - 100);
+    stack_pool::trim_below(other, s.low + s.size - 100);
+    EXPECT_EQ(resident_pages(s), 2u) << "somebody else has switched to another stack, and waits there";
+    EXPECT_EQ(resident_pages(other), 16u);
+    pool.release(s), pool.release(other);
+}
+
 /// Makes the n-th call of a kind fail with ENOMEM, as long as it lives.
 class out_of_memory {
 public:

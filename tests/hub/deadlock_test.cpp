@@ -1,13 +1,18 @@
 // A deadlock is certain only where the kernel counts no thread that coir does not know; under TSan there is always
 // one more, so what needs the count is skipped there.
+#include <coir/exec.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -178,6 +183,97 @@ TEST_F(deadlocked, many_short_waits_for_a_foreign_thread_do_not_look_like_one) {
     requests.close();
     other.join();
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+// --- hub_pools: their hubs' main fibers are coir's, so the one that made the pool is told
+
+bool has(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
+
+TEST_F(deadlocked, tasks_of_a_pool_that_wait_for_each_other_are_told_to_who_waits_for_them) {
+    coir::hub_pool hubs(3);
+    coir::event a, b;
+    coir::mutex m;
+    auto first = hubs.spawn_on(0, {.name = "first"}, [&] {
+        a.wait();
+        b.set();
+    });
+    auto second = hubs.spawn_on(1, {.name = "second"}, [&] {
+        b.wait();
+        a.set();
+    });
+    auto mine = coir::spawn({.name = "mine"}, [&] { a.wait(); });
+    const std::string text = text_of_deadlock([&] { first.join(); });
+    EXPECT_TRUE(has(text, "\"main\" waits for the end of task \"first\"")) << text;
+    EXPECT_TRUE(has(text, "\"mine\" waits for event")) << text;
+    EXPECT_TRUE(has(text, "\"first\" waits for event")) << text;
+    EXPECT_TRUE(has(text, "\"second\" waits for event")) << text;
+    std::size_t others = 0;
+    for (std::size_t at = 0; (at = text.find("on another hub", at)) != std::string::npos; ++at) ++others;
+    EXPECT_EQ(others, 3u) << text;
+    a.set();
+    for (auto* t : {&first, &second, &mine}) t->get();
+}
+
+TEST_F(deadlocked, the_pool_is_usable_afterwards) {
+    coir::hub_pool hubs(2);
+    coir::event never;
+    auto t = hubs.spawn([&] { never.wait(); });
+    for (int i = 0; i < 3; ++i) EXPECT_NE(text_of_deadlock([&] { t.join(); }), "");
+    EXPECT_EQ(hubs.spawn([] { return 3; }).get(), 3);
+    never.set();
+    t.get();
+}
+
+TEST_F(deadlocked, a_main_that_waits_for_nothing_of_the_pool_is_told_too) {
+    coir::hub_pool hubs(2);
+    coir::event never;
+    EXPECT_TRUE(has(text_of_deadlock([&] { never.wait(); }), "\"main\" waits for event"));
+}
+
+TEST_F(deadlocked, a_timer_or_a_descriptor_of_any_hub_is_none) {
+    coir::hub_pool hubs(2);
+    coir::event e;
+    auto t = hubs.spawn([&] {
+        coir::this_fiber::sleep_for(200ms);
+        e.set();
+    });
+    EXPECT_EQ(text_of_deadlock([&] { e.wait(); }), "");
+    int fds[2];
+    ASSERT_EQ(::pipe(fds), 0);
+    coir::event read;
+    auto reader = hubs.spawn([&] {
+        coir::wait_readable(fds[0]);
+        read.set();
+    });
+    auto writer = coir::spawn([&] {
+        coir::this_fiber::sleep_for(200ms);
+        EXPECT_EQ(::write(fds[1], "x", 1), 1);
+    });
+    EXPECT_EQ(text_of_deadlock([&] { read.wait(); }), "");
+    for (auto* task : {&t, &reader, &writer}) task->get();
+    ::close(fds[0]);
+    ::close(fds[1]);
+}
+
+TEST_F(deadlocked, a_ready_fiber_of_any_hub_is_none) {
+    coir::hub_pool hubs(2);
+    const coir::deadline end = coir::deadline::after(500ms);
+    auto busy = hubs.spawn([&] {
+        while (!end.expired()) coir::this_fiber::yield();
+    });
+    EXPECT_EQ(text_of_deadlock([&] { busy.join(); }), "");
+}
+
+TEST_F(deadlocked, between_jobs_of_a_pool_of_threads_and_a_hub_the_job_is_told) {
+    coir::event never;
+    std::atomic<bool> job_was_told{false};
+    coir::thread_pool pool(1);
+    auto job = pool.submit([&] {
+        job_was_told = !text_of_deadlock([&] { never.wait(); }).empty();
+        never.set();
+    });
+    EXPECT_EQ(text_of_deadlock([&] { job.get(); }), "") << "the job could end it";
+    EXPECT_TRUE(job_was_told);
 }
 
 }  // namespace

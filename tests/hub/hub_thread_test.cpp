@@ -292,6 +292,64 @@ TEST_F(hub_exit, a_hub_is_usable_in_a_static_objects_destructor) {
     });
 }
 
+/// Touches so much of its stack, and comes back.
+[[gnu::noinline]] void go_deep(std::size_t bytes) {
+    volatile char* room = static_cast<volatile char*>(__builtin_alloca(bytes));
+    for (std::size_t i = 0; i < bytes; i += 4096) room[i] = 1;
+}
+
+std::size_t resident_pages(const coir::detail::stack_slot& stack) {
+    std::vector<unsigned char> pages(stack.size / 4096);
+    EXPECT_EQ(::mincore(stack.low, stack.size, pages.data()), 0);
+    return static_cast<std::size_t>(std::count(pages.begin(), pages.end(), 1));
+}
+
+TEST_F(hub_thread, a_fiber_that_went_deep_and_waits_gives_those_pages_back) {
+    coir::event go;
+    std::vector<coir::task<void>> tasks;
+    for (int i = 0; i < 10; ++i) {
+        tasks.push_back(coir::spawn({.stack_size = 128 * 1024}, [&] {
+            go_deep(64 * 1024);
+            go.wait();
+            go_deep(64 * 1024);
+        }));
+    }
+    yield();
+    for (auto& t : tasks) EXPECT_GE(resident_pages(*t.core().stack), 16u);
+    coir::hub::current().trim();
+    for (auto& t : tasks) EXPECT_LE(resident_pages(*t.core().stack), 2u);
+    go.set();
+    for (auto& t : tasks) t.get();
+}
+
+TEST_F(hub_thread, an_idle_hub_does_that_by_itself) {
+    coir::event go;
+    auto t = coir::spawn({.stack_size = 128 * 1024}, [&] {
+        go_deep(64 * 1024);
+        go.wait();
+    });
+    yield();
+    std::thread([&] {
+        while (resident_pages(*t.core().stack) > 2) std::this_thread::sleep_for(10ms);
+        go.set();
+    }).detach();
+    t.get();
+}
+
+TEST_F(hub_thread, faults_f14_after_a_peak_a_hub_that_goes_on_working_gives_the_stacks_back) {
+    auto& stacks = coir::detail::hub_core::current().thread().stacks;
+    std::vector<coir::task<void>> tasks;
+    for (int i = 0; i < 3'000; ++i) {
+        tasks.push_back(coir::spawn({.stack_size = 128 * 1024}, [] {
+            go_deep(64 * 1024);
+            yield();
+        }));
+    }
+    for (auto& t : tasks) t.get();
+    EXPECT_GE(stacks.warm_idle(), 3'000u);
+    while (stacks.warm_idle() > 20) coir::spawn([] { sleep_for(1ms); }).join();
+}
+
 TEST_F(hub_thread, idle_stacks_give_their_pages_back) {
     auto& stacks = coir::detail::hub_core::current().thread().stacks;
     std::vector<coir::task<void>> tasks;

@@ -8,6 +8,7 @@
 #include <coir/task/this_fiber.hpp>
 
 #include "base/syscall.hpp"
+#include "hub/deadlock.hpp"
 
 #include <gtest/gtest.h>
 
@@ -62,7 +63,7 @@ private:
     /// A name that nobody waits for any more is still looked up, with files open meanwhile.
     void wait_for_helpers() const {
         const auto limit = coir::deadline::after(10s);
-        while (open_descriptors() != descriptors_ && !limit.expired()) coir::this_fiber::sleep_for(1ms);
+        while (coir::detail::helper_job::count() != 0 && !limit.expired()) coir::this_fiber::sleep_for(1ms);
     }
 
     std::ptrdiff_t fibers_;

@@ -1,24 +1,16 @@
+#include "sync/kit.hpp"
+
 #include <coir/hub.hpp>
-#include <coir/sync.hpp>
-#include <coir/sync/event.hpp>
-#include <coir/task.hpp>
 
-#include "task/leftovers.hpp"
-
-#include <atomic>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
 
 using namespace std::chrono_literals;
-using event = task_tests::clean_test;
-using task_tests::thrown_by;
-using task_tests::until_parked;
+using namespace sync_tests;
 
-TEST_F(event, lets_pass_when_it_is_set_and_not_before) {
+COIR_TEST(event, lets_pass_when_it_is_set_and_not_before) {
     coir::event e;
     EXPECT_FALSE(e.is_set());
     auto t = coir::spawn([&] { e.wait(); });
@@ -35,76 +27,138 @@ TEST_F(event, lets_pass_when_it_is_set_and_not_before) {
     EXPECT_FALSE(e.wait_for(0s));
 }
 
-TEST_F(event, wakes_all_in_the_order_in_which_they_came) {
+COIR_TEST_WITH(event, wakes_all_in_the_order_in_which_they_came, .in_any_order = false) {
     coir::event e;
     std::string order;
-    std::vector<coir::task<void>> tasks;
-    for (char c = 'a'; c <= 'j'; ++c) {
-        tasks.push_back(coir::spawn([&, c] {
-            e.wait();
-            order += c;
-        }));
-    }
-    until_parked(tasks.back());
+    tasks all = line_up(10, [&](int i) {
+        e.wait();
+        order += static_cast<char>('a' + i);
+    });
     e.set();
-    for (auto& t : tasks) t.get();
+    get_all(all);
     EXPECT_EQ(order, "abcdefghij");
 }
 
-TEST_F(event, set_and_cleared_at_once_wakes_all_who_waited) {
+COIR_TEST(event, set_and_cleared_at_once_wakes_all_who_waited_and_no_later_one) {
     coir::event e;
-    std::vector<coir::task<void>> tasks;
-    for (int i = 0; i < 100; ++i) tasks.push_back(coir::spawn([&] { e.wait(); }));
-    until_parked(tasks.back());
+    tasks early = line_up(100, [&](int) { e.wait(); });
     e.set();
     e.clear();
-    for (auto& t : tasks) t.get();
+    tasks late = line_up(3, [&](int) { e.wait(); });
+    get_all(early);
+    EXPECT_EQ(count_done(late), 0u);
     EXPECT_FALSE(e.is_set());
+    e.set();
+    get_all(late);
 }
 
-TEST_F(event, limits_are_never_early_and_tell) {
+COIR_TEST(event, is_set_and_cleared_a_hundred_times_and_wakes_each_time) {
     coir::event e;
-    const auto begin = std::chrono::steady_clock::now();
+    int passed = 0;
+    auto t = coir::spawn([&] {
+        for (int i = 0; i < 100; ++i) {
+            e.wait();
+            ++passed;
+        }
+    });
+    for (int i = 0; i < 100; ++i) {
+        run_until_parked();
+        EXPECT_EQ(passed, i);
+        e.set();
+        e.clear();
+    }
+    t.get();
+}
+
+/// Nobody is left behind, and nobody who waits again passes twice.
+COIR_TEST(event, one_that_is_woken_may_clear_it_and_wait_again_while_others_are_still_being_woken) {
+    coir::event e;
+    std::vector<int> passed(10);
+    tasks all = line_up(10, [&](int i) {
+        for (int round = 0; round < 2; ++round) {
+            e.wait();
+            e.clear();
+            ++passed[static_cast<std::size_t>(i)];
+        }
+    });
+    e.set();
+    run_until_parked();
+    EXPECT_EQ(passed, std::vector<int>(10, 1));
+    e.set();
+    get_all(all);
+    EXPECT_EQ(passed, std::vector<int>(10, 2));
+}
+
+COIR_TEST(event, limits_are_never_early_and_tell) {
+    const virtual_clock clock;
+    coir::event e;
     EXPECT_FALSE(e.wait_for(3ms));
-    EXPECT_GE(std::chrono::steady_clock::now() - begin, 3ms);
+    EXPECT_EQ(clock.elapsed(), 3ms);
     EXPECT_FALSE(e.wait_until(coir::deadline::after(0ms)));
+    EXPECT_EQ(clock.elapsed(), 3ms);
     e.set();
     EXPECT_TRUE(e.wait_for(1h));
+    EXPECT_EQ(clock.elapsed(), 3ms);
 }
 
-TEST_F(event, set_in_the_round_of_the_limit_wins) {
+COIR_TEST(event, set_in_the_round_of_the_limit_wins) {
+    virtual_clock clock(virtual_clock::jumps::never);
     coir::event e;
-    const auto end = coir::deadline::after(1ms);
-    auto t = coir::spawn([&] { return e.wait_until(end); });
+    auto t = coir::spawn([&] { return e.wait_for(1ms); });
     until_parked(t);
-    while (!end.expired()) {
-    }
+    clock.advance(1ms);
     e.set();
     EXPECT_TRUE(t.get());
 }
 
-TEST_F(event, a_cancelled_or_timed_out_waiter_leaves_the_others) {
+COIR_TEST(event, set_after_the_limit_comes_too_late) {
+    virtual_clock clock(virtual_clock::jumps::never);
     coir::event e;
-    auto first = coir::spawn([&] { e.wait(); });
-    auto second = coir::spawn([&] { return e.wait_for(1ms); });
-    auto third = coir::spawn([&] { e.wait(); });
-    until_parked(third);
-    first.cancel();
-    first.join();
-    EXPECT_FALSE(second.get());
-    EXPECT_FALSE(third.done());
+    auto t = coir::spawn([&] { return e.wait_for(1ms); });
+    until_parked(t);
+    clock.advance(1ms);
+    run_until_parked();
     e.set();
-    third.get();
-    EXPECT_TRUE(first.was_cancelled());
+    EXPECT_FALSE(t.get());
 }
 
-TEST_F(event, woken_and_cancelled_in_one_round_it_passes) {
+COIR_TEST(event, a_timeout_scope_ends_the_wait_and_an_outer_one_passes_through) {
+    const virtual_clock clock;
+    coir::event e;
+    const coir::timeout outer(5ms);
+    try {
+        const coir::timeout inner(9ms);
+        e.wait();
+        ADD_FAILURE();
+    } catch (const coir::timed_out& error) {
+        EXPECT_TRUE(outer.owns(error));
+    }
+    EXPECT_EQ(clock.elapsed(), 5ms);
+}
+
+COIR_TEST(event, a_cancelled_or_timed_out_waiter_leaves_the_others) {
+    const virtual_clock clock;
+    coir::event e;
+    tasks all;
+    bool in_time = true;
+    all = line_up(3, [&](int i) { i == 1 ? void(in_time = e.wait_for(1ms)) : e.wait(); });
+    all[0].cancel();
+    all[0].join();
+    all[1].get();
+    EXPECT_FALSE(in_time);
+    EXPECT_FALSE(all[2].done());
+    e.set();
+    all[2].get();
+    EXPECT_TRUE(all[0].was_cancelled());
+}
+
+COIR_TEST(event, woken_and_cancelled_in_one_round_it_passes) {
     coir::event e;
     bool passed = false;
     auto t = coir::spawn([&] {
         e.wait();
         passed = true;
-        coir::this_fiber::yield();
+        yield();
         ADD_FAILURE();
     });
     until_parked(t);
@@ -115,93 +169,58 @@ TEST_F(event, woken_and_cancelled_in_one_round_it_passes) {
     EXPECT_TRUE(t.was_cancelled());
 }
 
-TEST_F(event, is_set_and_waited_for_across_hubs_and_plain_threads) {
-    for (int i = 0; i < 200; ++i) {
-        coir::event there, back, plain;
-        std::thread hub_thread([&] {
-            auto t = coir::spawn([&] {
-                there.wait();
-                plain.set();
-            });
-            t.get();
-        });
-        std::thread plain_thread([&] {
-            plain.wait();
-            back.set();
-        });
-        auto t = coir::spawn([&] { back.wait(); });
-        there.set();
-        t.get();
-        hub_thread.join();
-        plain_thread.join();
-    }
-}
-
-TEST_F(event, a_plain_thread_waits_with_a_limit) {
+COIR_TEST(event, cancelled_and_set_in_one_round_it_does_not_pass) {
     coir::event e;
-    std::thread([&] {
-        const auto begin = std::chrono::steady_clock::now();
-        EXPECT_FALSE(e.wait_for(2ms));
-        EXPECT_GE(std::chrono::steady_clock::now() - begin, 2ms);
-        e.set();
-        EXPECT_TRUE(e.wait_for(1h));
-    }).join();
-}
-
-TEST_F(event, may_be_destroyed_by_whom_it_wakes) {
-    std::atomic<coir::event*> next{nullptr};
-    std::atomic<bool> stop{false};
-    std::thread setter([&] {
-        while (!stop) {
-            if (coir::event* e = next.exchange(nullptr)) e->set();
-        }
+    auto t = coir::spawn([&] {
+        e.wait();
+        ADD_FAILURE();
     });
-    for (int i = 0; i < 20'000; ++i) {
-        auto e = std::make_unique<coir::event>();
-        next = e.get();
-        if (i % 2) {
-            while (!e->is_set()) {
-            }
-        }
-        e->wait();
-    }
-    stop = true;
-    setter.join();
-}
-
-TEST_F(event, wakes_a_multitude_at_once) {
-    coir::event e;
-    std::vector<coir::task<void>> tasks;
-    for (int i = 0; i < task_tests::multitude; ++i)
-        tasks.push_back(coir::spawn({.stack_size = 16384}, [&] { e.wait(); }));
-    until_parked(tasks.back());
+    until_parked(t);
+    t.cancel();
     e.set();
-    for (auto& t : tasks) t.get();
+    t.join();
+    EXPECT_TRUE(t.was_cancelled());
 }
 
-TEST_F(event, set_from_a_posted_function) {
+/// One that gave up is on no queue: what comes for its former wait must not end the next one.
+COIR_TEST(event, a_late_set_ends_no_later_wait) {
+    virtual_clock clock(virtual_clock::jumps::never);
+    auto random = dice();
+    for (int round = 0; round < 20; ++round) {
+        coir::event first, second;
+        bool has_passed_second = false;
+        auto t = coir::spawn([&] {
+            (void)first.wait_for(1ms);
+            second.wait();
+            has_passed_second = true;
+        });
+        until_parked(t);
+        clock.advance(1ms);
+        if (random() % 2) yield();
+        first.set();
+        if (random() % 2) first.set();
+        run_until_parked();
+        EXPECT_FALSE(has_passed_second);
+        second.set();
+        t.get();
+    }
+}
+
+COIR_TEST(event, set_from_a_posted_function) {
     coir::event e;
     coir::hub::current().post([&] { e.set(); });
     e.wait();
 }
 
-TEST_F(event, waits_with_tiny_limits_against_sets_from_two_threads_lose_nothing) {
-    coir::event ping;
-    std::atomic<bool> stop{false};
-    std::thread setters[2];
-    for (auto& t : setters) {
-        t = std::thread([&] {
-            while (!stop) {
-                ping.set();
-                ping.clear();
-            }
-        });
-    }
-    int seen = 0;
-    for (int i = 0; i < 2'000; ++i) seen += ping.wait_for(50us);
-    stop = true;
-    for (auto& t : setters) t.join();
-    EXPECT_GT(seen, 0);
+COIR_TEST(event, a_posted_function_may_not_wait_and_may_pass) {
+    coir::event e;
+    auto t = coir::spawn([&] { e.wait(); });
+    until_parked(t);
+    EXPECT_EQ(thrown_when_posted([&] { e.wait(); }), "fiber_error");
+    EXPECT_EQ(thrown_when_posted([&] { (void)e.wait_for(1ms); }), "fiber_error");
+    e.set();
+    EXPECT_EQ(thrown_when_posted([&] { e.wait(); }), "");
+    t.get();
 }
 
 }  // namespace

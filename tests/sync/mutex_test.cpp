@@ -1,25 +1,16 @@
+#include "sync/kit.hpp"
+
 #include <coir/hub.hpp>
-#include <coir/sync.hpp>
-#include <coir/sync/mutex.hpp>
-#include <coir/task.hpp>
 
-#include "task/leftovers.hpp"
-
-#include <atomic>
-#include <memory>
 #include <mutex>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
 
 using namespace std::chrono_literals;
-using coir::this_fiber::yield;
-using mutex = task_tests::clean_test;
-using task_tests::thrown_by;
-using task_tests::until_parked;
+using namespace sync_tests;
 
 /// It is free: can be locked without waiting.
 void expect_free(coir::mutex& m) {
@@ -27,87 +18,125 @@ void expect_free(coir::mutex& m) {
     m.unlock();
 }
 
-TEST_F(mutex, excludes_while_its_holder_suspends) {
+COIR_TEST(mutex, excludes_while_its_holder_suspends) {
     coir::mutex m;
     int inside = 0, most = 0;
-    std::vector<coir::task<void>> tasks;
+    tasks all;
     for (int i = 0; i < 20; ++i) {
-        tasks.push_back(coir::spawn([&] {
+        all.push_back(coir::spawn([&] {
             const std::lock_guard guard(m);
             most = std::max(most, ++inside);
             yield();
             --inside;
         }));
     }
-    for (auto& t : tasks) t.get();
+    get_all(all);
     EXPECT_EQ(most, 1);
     expect_free(m);
 }
 
-TEST_F(mutex, goes_to_the_first_who_came_and_is_not_barged) {
+COIR_TEST(mutex, goes_to_the_first_who_came_and_is_not_barged) {
     coir::mutex m;
     m.lock();
     std::string order;
-    std::vector<coir::task<void>> tasks;
-    for (char c = 'a'; c <= 'e'; ++c) {
-        tasks.push_back(coir::spawn([&, c] {
-            m.lock();
-            order += c;
-            m.unlock();
-        }));
-        until_parked(tasks.back());
-    }
+    tasks all = line_up(5, [&](int i) {
+        m.lock();
+        order += static_cast<char>('a' + i);
+        m.unlock();
+    });
     m.unlock();
     EXPECT_FALSE(m.try_lock()) << "it has been handed to the first";
-    for (auto& t : tasks) t.get();
+    get_all(all);
     EXPECT_EQ(order, "abcde");
     expect_free(m);
 }
 
-TEST_F(mutex, meets_the_standard_concepts) {
+COIR_TEST(mutex, meets_the_standard_concepts) {
     coir::mutex a, b;
     { const std::scoped_lock both(a, b); }
     std::unique_lock lock(a, std::try_to_lock);
     EXPECT_TRUE(lock.owns_lock());
+    EXPECT_TRUE(a.is_mine());
     lock.unlock();
+    EXPECT_FALSE(a.is_mine());
     EXPECT_TRUE(lock.try_lock_for(1ms));
     lock.unlock();
     EXPECT_TRUE(lock.try_lock_until(std::chrono::steady_clock::now()));
 }
 
-TEST_F(mutex, limits_are_never_early_and_leave_it_usable) {
+/// std::lock backs off instead of deadlocking; handed over from one to the other, they must not dance for ever either.
+COIR_TEST(mutex, two_locked_in_opposite_orders_by_scoped_lock_neither_deadlock_nor_livelock) {
+    coir::mutex a, b;
+    int count = 0;
+    coir::task_group group;
+    for (int i = 0; i < 6; ++i) {
+        group.spawn([&, i] {
+            const std::scoped_lock both(i % 2 ? a : b, i % 2 ? b : a);
+            const int before = count;
+            yield();
+            count = before + 1;
+        });
+    }
+    group.join();
+    EXPECT_EQ(count, 6);
+}
+
+COIR_TEST(mutex, limits_are_never_early_and_leave_it_usable) {
     coir::mutex m;
     m.lock();
     coir::spawn([&] {
-        const auto begin = std::chrono::steady_clock::now();
+        const virtual_clock clock;
         EXPECT_FALSE(m.try_lock_for(3ms));
-        EXPECT_GE(std::chrono::steady_clock::now() - begin, 3ms);
+        EXPECT_EQ(clock.elapsed(), 3ms);
         EXPECT_FALSE(m.try_lock_for(-1s));
-        EXPECT_FALSE(m.try_lock_until(std::chrono::system_clock::now()));
+        EXPECT_FALSE(m.try_lock_until(std::chrono::system_clock::now() - 1s));
         EXPECT_FALSE(m.try_lock());
     }).get();
     m.unlock();
     expect_free(m);
 }
 
-TEST_F(mutex, a_cancelled_waiter_does_not_hold_it_and_nobody_is_passed_over) {
+COIR_TEST(mutex, a_cancelled_waiter_does_not_hold_it_and_nobody_is_passed_over) {
     coir::mutex m;
     m.lock();
-    auto first = coir::spawn([&] { m.lock(); });
-    auto second = coir::spawn([&] {
+    int held = 0;
+    tasks all = line_up(3, [&](int) {
         const std::lock_guard guard(m);
-        return 1;
+        ++held;
     });
-    until_parked(second);
-    first.cancel();
-    first.join();
-    EXPECT_TRUE(first.was_cancelled());
+    all[0].cancel();
+    all[0].join();
+    EXPECT_TRUE(all[0].was_cancelled());
     m.unlock();
-    EXPECT_EQ(second.get(), 1);
+    all[1].get();
+    all[2].get();
+    EXPECT_EQ(held, 2);
     expect_free(m);
 }
 
-TEST_F(mutex, handed_over_and_cancelled_in_one_round_it_is_held) {
+COIR_TEST(mutex, one_that_times_out_does_not_hold_it_and_nobody_is_passed_over) {
+    const virtual_clock clock;
+    coir::mutex m;
+    m.lock();
+    std::string outcome;
+    tasks all = line_up(4, [&](int i) {
+        if (i == 0) {
+            outcome += m.try_lock_for(1ms) ? "wrong " : "limit ";
+        } else if (i == 1) {
+            outcome += thrown_by([&] { coir::wait_for(2ms, [&] { m.lock(); }); }) + " ";
+        } else {
+            const std::lock_guard guard(m);
+            outcome += "held ";
+        }
+    });
+    coir::this_fiber::sleep_for(3ms);
+    m.unlock();
+    get_all(all);
+    EXPECT_EQ(outcome, "limit timed_out held held ");
+    expect_free(m);
+}
+
+COIR_TEST(mutex, handed_over_and_cancelled_in_one_round_it_is_held) {
     coir::mutex m;
     m.lock();
     bool held = false;
@@ -125,36 +154,75 @@ TEST_F(mutex, handed_over_and_cancelled_in_one_round_it_is_held) {
     expect_free(m);
 }
 
-TEST_F(mutex, handed_over_in_the_round_of_the_limit_it_is_held) {
+/// The lock guard of who is cancelled inside hands it on.
+COIR_TEST(mutex, handed_over_and_cancelled_in_one_round_it_goes_on_to_the_next) {
     coir::mutex m;
     m.lock();
-    const auto end = coir::deadline::after(1ms);
+    std::string order;
+    tasks all = line_up(5, [&](int i) {
+        const std::lock_guard guard(m);
+        order += static_cast<char>('a' + i);
+        yield();
+        order += static_cast<char>('A' + i);
+    });
+    m.unlock();
+    all[0].cancel();
+    all[1].cancel();
+    for (auto& t : all) t.join();
+    EXPECT_EQ(order, "acCdDeE");
+    expect_free(m);
+}
+
+COIR_TEST(mutex, handed_over_in_the_round_of_the_limit_it_is_held) {
+    virtual_clock clock(virtual_clock::jumps::never);
+    coir::mutex m;
+    m.lock();
     auto t = coir::spawn([&] {
-        const bool got = m.try_lock_until(end);
+        const bool got = m.try_lock_for(1ms);
         if (got) m.unlock();
         return got;
     });
     until_parked(t);
-    while (!end.expired()) {
-    }
+    clock.advance(1ms);
     m.unlock();
     EXPECT_TRUE(t.get());
     expect_free(m);
 }
 
-TEST_F(mutex, misuse_is_told_and_changes_nothing) {
+COIR_TEST(mutex, misuse_is_told_by_name_and_changes_nothing) {
     coir::mutex m;
-    EXPECT_EQ(thrown_by([&] { m.unlock(); }), "fiber_error") << "held by nobody";
+    EXPECT_EQ(misuse_in("eve", [&] { m.unlock(); }), "fiber \"eve\" unlocks a mutex that it does not hold");
     m.lock();
-    EXPECT_EQ(thrown_by([&] { m.lock(); }), "fiber_error") << "held by oneself";
+    EXPECT_EQ(text_of<coir::fiber_error>([&] { m.lock(); }), "fiber \"test\" locks a mutex that it holds already");
     EXPECT_EQ(thrown_by([&] { (void)m.try_lock_for(1h); }), "fiber_error");
+    EXPECT_EQ(thrown_by([&] { (void)m.try_lock_until(coir::deadline::never()); }), "fiber_error");
     EXPECT_FALSE(m.try_lock());
-    coir::spawn([&] { EXPECT_EQ(thrown_by([&] { m.unlock(); }), "fiber_error") << "held by another"; }).get();
+    EXPECT_TRUE(m.is_mine());
+    EXPECT_NE(misuse_in("eve", [&] { m.unlock(); }), "");
+    EXPECT_TRUE(m.is_mine());
+    EXPECT_NE(misuse_in("eve", [&] { m.unlock(); }), "");
     m.unlock();
+    EXPECT_EQ(thrown_by([&] { m.unlock(); }), "fiber_error");
     expect_free(m);
 }
 
-TEST_F(mutex, a_fiber_that_ends_its_wait_by_fiber_exit_passes_it_on) {
+/// Neither does misuse while somebody waits.
+COIR_TEST(mutex, misuse_under_contention_changes_nothing) {
+    coir::mutex m;
+    m.lock();
+    tasks all = line_up(2, [&](int) { const std::lock_guard guard(m); });
+    EXPECT_EQ(thrown_by([&] { m.lock(); }), "fiber_error");
+    EXPECT_NE(misuse_in("eve", [&] { m.unlock(); }), "");
+    EXPECT_EQ(thrown_when_posted([&] { m.lock(); }), "fiber_error") << "a posted function may not suspend";
+    EXPECT_EQ(thrown_when_posted([&] { m.unlock(); }), "fiber_error");
+    run_until_parked();
+    EXPECT_EQ(count_done(all), 0u);
+    m.unlock();
+    get_all(all);
+    expect_free(m);
+}
+
+COIR_TEST(mutex, a_fiber_that_ends_its_wait_by_fiber_exit_passes_it_on) {
     coir::mutex m;
     m.lock();
     coir::fiber f([&] { m.lock(); });
@@ -168,115 +236,61 @@ TEST_F(mutex, a_fiber_that_ends_its_wait_by_fiber_exit_passes_it_on) {
     expect_free(m);
 }
 
-TEST_F(mutex, counts_exactly_between_hubs_and_plain_threads) {
-    coir::mutex m;
-    long count = 0;
-    constexpr int each = 5'000;
-    const auto add = [&] {
-        for (int i = 0; i < each; ++i) {
-            const std::lock_guard guard(m);
-            ++count;
-        }
-    };
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 2; ++i) {
-        threads.emplace_back(add);
-        threads.emplace_back([&] {
-            auto a = coir::spawn(add);
-            auto b = coir::spawn(add);
-            a.get();
-            b.get();
-        });
-    }
-    auto here = coir::spawn(add);
-    here.get();
-    for (auto& t : threads) t.join();
-    EXPECT_EQ(count, 7L * each);
-    expect_free(m);
+/// A task that is cancelled while it holds the lock, and waits for another one, gives back what it holds.
+COIR_TEST(mutex, cancelled_while_it_holds_one_and_waits_for_another) {
+    coir::mutex held, wanted;
+    wanted.lock();
+    auto t = coir::spawn([&] {
+        const std::lock_guard first(held);
+        const std::lock_guard second(wanted);
+    });
+    until_parked(t);
+    t.cancel();
+    t.join();
+    expect_free(held);
+    wanted.unlock();
+    expect_free(wanted);
 }
 
-TEST_F(mutex, random_limits_and_cancellations_lose_no_lock) {
+/// Fifty fibers, cancelled and timed out at random: at most one is inside, and never do all wait for a free one.
+COIR_TEST(mutex, fifty_fibers_with_random_limits_and_cancellations_lose_no_lock) {
+    const virtual_clock clock;
     coir::mutex m;
-    std::atomic<int> inside{0};
-    const auto work = [&](unsigned seed) {
-        std::mt19937 random(seed);
-        for (int i = 0; i < 1'000; ++i) {
-            try {
-                if (random() % 2) {
-                    m.lock();
-                } else if (!m.try_lock_for(std::chrono::microseconds(random() % 30))) {
-                    continue;
+    int inside = 0;
+    std::mt19937 random = dice();
+    const auto turn = [&] {
+        switch (random() % 3) {
+            case 0:
+                if (!m.try_lock_for(std::chrono::microseconds(random() % 30))) return;
+                break;
+            case 1:
+                if (thrown_by([&] { coir::wait_for(std::chrono::microseconds(random() % 30), [&] { m.lock(); }); }) !=
+                    "") {
+                    return;
                 }
-            } catch (const coir::cancelled&) {
-                continue;
-            }
-            EXPECT_EQ(++inside, 1);
-            thrown_by([&] {
-                if (random() % 4 == 0) yield();
-            });
-            --inside;
-            m.unlock();
+                break;
+            default:
+                m.lock();
         }
+        EXPECT_EQ(++inside, 1);
+        thrown_by([&] {
+            if (random() % 2) coir::this_fiber::sleep_for(std::chrono::microseconds(random() % 10));
+        });
+        --inside;
+        m.unlock();
     };
-    const auto hub_thread = [&](unsigned seed) {
-        std::vector<coir::task<void>> tasks;
-        for (unsigned i = 0; i < 4; ++i) tasks.push_back(coir::spawn(work, seed + i));
-        yield();
-        std::mt19937 random(seed);
-        while (!tasks[0].done() || !tasks[1].done()) {
-            tasks[random() % 4].cancel();
-            coir::this_fiber::sleep_for(20us);
-        }
-        for (auto& t : tasks) t.join();
-    };
-    std::thread other(hub_thread, 100);
-    hub_thread(1);
-    other.join();
-    expect_free(m);
-}
-
-TEST_F(mutex, may_be_destroyed_by_its_last_user) {
-    struct shared {
-        coir::mutex m;
-        int users = 3;
-    };
-    constexpr int rounds = 3'000;
-    std::vector<shared*> objects;
-    for (int i = 0; i < rounds; ++i) objects.push_back(new shared);
-    std::atomic<int> arrived[rounds] = {};
-    const auto use_all = [&] {
-        for (int i = 0; i < rounds; ++i) {
-            ++arrived[i];
-            while (arrived[i] < 3) ::sched_yield();
-            shared* s = objects[static_cast<std::size_t>(i)];
-            s->m.lock();
-            const bool is_last = --s->users == 0;
-            s->m.unlock();
-            if (is_last) delete s;
-        }
-    };
-    std::thread plain(use_all), with_hub([&] { coir::spawn(use_all).get(); });
-    use_all();
-    plain.join();
-    with_hub.join();
-}
-
-TEST_F(mutex, a_chain_of_thousands_of_waiters) {
-    constexpr int length = task_tests::multitude / 10;
-    coir::mutex m;
-    m.lock();
-    int count = 0;
-    std::vector<coir::task<void>> tasks;
-    for (int i = 0; i < length; ++i) {
-        tasks.push_back(coir::spawn({.stack_size = 16384}, [&] {
-            const std::lock_guard guard(m);
-            ++count;
+    tasks all;
+    for (int i = 0; i < 50; ++i) {
+        all.push_back(coir::spawn([&] {
+            for (int round = 0; round < 3; ++round) thrown_by(turn);
         }));
     }
-    until_parked(tasks.back());
-    m.unlock();
-    for (auto& t : tasks) t.get();
-    EXPECT_EQ(count, length);
+    for (int i = 0; i < 50; ++i) {
+        all[random() % all.size()].cancel();
+        coir::this_fiber::sleep_for(5us);
+    }
+    for (auto& t : all) t.join();
+    expect_free(m);
 }
 
 }  // namespace

@@ -164,12 +164,14 @@ TEST_F(future, set_by_a_fiber_for_a_plain_thread_which_gets_no_hub) {
     coir::promise<int> p;
     auto f = p.get_future();
     bool has_hub = true;
+    std::atomic<bool> has_timed_out{false};
     std::thread other([&] {
         EXPECT_EQ(f.wait_for(1ms), std::future_status::timeout);
+        has_timed_out = true;
         EXPECT_EQ(f.get(), 9);
         has_hub = coir::detail::hub_core::of_this_thread() != nullptr;
     });
-    coir::this_fiber::sleep_for(3ms);
+    while (!has_timed_out) coir::this_fiber::sleep_for(1ms);
     coir::spawn([&] { p.set_value(9); }).get();
     other.join();
     EXPECT_FALSE(has_hub);

@@ -314,4 +314,29 @@ TEST_F(task_group, members_on_several_hubs_one_of_which_fails) {
     }
 }
 
+TEST_F(task_group, runs_its_members_on_a_pool) {
+    coir::hub_pool hubs(2);
+    std::atomic<int> sum{0};
+    coir::task_group group({.pool = &hubs});
+    std::atomic<bool> elsewhere{true};
+    const auto here = std::this_thread::get_id();
+    for (int i = 1; i <= 100; ++i) {
+        group.spawn([&, i] {
+            sum += i;
+            if (std::this_thread::get_id() == here) elsewhere = false;
+        });
+    }
+    group.join();
+    EXPECT_EQ(sum, 5050);
+    EXPECT_TRUE(elsewhere);
+}
+
+TEST_F(task_group, a_failure_cancels_members_on_a_pool) {
+    coir::hub_pool hubs(2);
+    coir::task_group group({.pool = &hubs});
+    for (int i = 0; i < 20; ++i) group.spawn([] { coir::event().wait(); });
+    group.spawn([] { throw std::runtime_error("one of them"); });
+    EXPECT_THROW(group.join(), std::runtime_error);
+}
+
 }  // namespace

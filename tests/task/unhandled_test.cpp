@@ -5,6 +5,7 @@
 
 #include "task/leftovers.hpp"
 
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -104,6 +105,32 @@ TEST_F(unhandled, that_of_a_task_whose_last_handle_goes_on_another_thread_is_tol
     std::thread([gone = std::move(t)]() mutable { gone = {}; }).join();
     const std::string text = testing::internal::GetCapturedStderr();
     EXPECT_NE(text.find("\"t\": lost"), std::string::npos) << "there is no hub, so it is written";
+}
+
+TEST_F(unhandled, that_of_a_task_of_a_pool_is_told_by_its_hub_as_long_as_there_is_one) {
+    std::mutex lock;
+    std::vector<std::string> told;
+    coir::task<void> early, late;
+    const auto failing_in_pool = [](coir::hub_pool& hubs) {
+        auto t = hubs.spawn({.name = "t"}, [] { throw std::runtime_error("lost"); });
+        while (!t.done()) sleep_for(1ms);
+        return t;
+    };
+    {
+        coir::hub_pool hubs({.hubs = 2, .on_unhandled = [&](std::string_view name, std::exception_ptr) {
+                                 const std::lock_guard guard(lock);
+                                 told.emplace_back(name);
+                             }});
+        early = failing_in_pool(hubs), late = failing_in_pool(hubs);
+        early = {};
+    }
+    EXPECT_EQ(told, std::vector<std::string>{"t"});
+    EXPECT_TRUE(told_.empty());
+    coir::hub_pool others({.hubs = 2, .on_unhandled = [](std::string_view, std::exception_ptr) {
+                               ADD_FAILURE() << "that thread is another one now";
+                           }});
+    late = {};
+    EXPECT_EQ(told_, once_) << "the pool has ended";
 }
 
 TEST_F(unhandled, each_hub_has_a_handler_of_its_own) {

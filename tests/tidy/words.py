@@ -67,6 +67,8 @@ def named_in_build(root, name):
 def must_be_named(name):
     if name.startswith("tests/consumer/"):
         return False  # projects of their own
+    if name.startswith("bench/compare/"):
+        return False  # each of these names what builds it
     if name.startswith(("src/", "tests/", "demos/", "bench/")) and name.endswith(".cpp"):
         return True
     return name.startswith("demos/") and name.endswith(".out")

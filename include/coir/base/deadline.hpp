@@ -21,6 +21,11 @@ public:
     /// Zero for a negative duration.
     constexpr std::chrono::nanoseconds count() const noexcept { return std::chrono::nanoseconds(ns_); }
 
+    friend constexpr time_span operator+(time_span a, time_span b) noexcept {
+        std::int64_t sum;
+        return __builtin_add_overflow(a.ns_, b.ns_, &sum) ? forever() : time_span(std::chrono::nanoseconds(sum));
+    }
+
 private:
     template <class Rep, class Period>
     static constexpr std::int64_t saturate(std::chrono::duration<Rep, Period> d) noexcept {

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace coir {
 
@@ -47,6 +49,25 @@ public:
 class channel_closed : public std::runtime_error {
 public:
     explicit channel_closed(const char* what = "the channel is closed") : std::runtime_error(what) {}
+};
+
+/// The process that a job ran in is gone: the text says which, how it ended, and what it ran.
+class broken_process_pool : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+/// What a job threw in another process. what() is the text from there.
+class remote_error : public std::runtime_error {
+public:
+    remote_error(std::string type_name, const std::string& what)
+        : std::runtime_error(what), type_name_(std::move(type_name)) {}
+
+    /// "std::out_of_range", say.
+    const std::string& type_name() const noexcept { return type_name_; }
+
+private:
+    std::string type_name_;
 };
 
 /// Nothing in this process can ever end the wait. The text lists every fiber and what it waits for.

@@ -41,6 +41,14 @@ public:
         head_.prev = &hook;
     }
 
+    void push_front(T& element) noexcept {
+        list_hook& hook = static_cast<Hook&>(element);
+        hook.prev = &head_;
+        hook.next = head_.next;
+        head_.next->prev = &hook;
+        head_.next = &hook;
+    }
+
     /// Null when empty.
     T* pop_front() noexcept {
         if (empty()) return nullptr;

@@ -5,7 +5,17 @@
 
 namespace coir::detail {
 
-/// Lockable. Unlocking is a plain store; a holder that the kernel has preempted is waited for with sched_yield.
+/// Between two looks at what another thread is about to change: `spin_wait pause; while (!there) pause.once();`. A thread
+/// that the kernel has preempted is waited for with sched_yield.
+class spin_wait {
+public:
+    void once() noexcept;
+
+private:
+    unsigned rounds_ = 0;
+};
+
+/// Lockable. Unlocking is a plain store.
 class spinlock {
 public:
     void lock() noexcept {

@@ -4,6 +4,7 @@
 // sleep, so that what other languages call an asynchronous generator is this one too.
 #pragma once
 
+#include <coir/base/pull_iterator.hpp>
 #include <coir/fiber/detail/generator_core.hpp>
 
 #include <concepts>
@@ -64,32 +65,19 @@ public:
         return std::optional<T>(std::move(*state_->element));
     }
 
-    class iterator {
-    public:
-        using iterator_concept = std::input_iterator_tag;
-        using value_type = T;
-        using difference_type = std::ptrdiff_t;
+private:
+    struct source {
+        bool fetch() { return (from->current_ = from->next()).has_value(); }
+        T& get() const noexcept { return *from->current_; }
 
-        T& operator*() const noexcept { return *owner_->current_; }
-        T* operator->() const noexcept { return &*owner_->current_; }
-        iterator& operator++() {
-            owner_->current_ = owner_->next();
-            return *this;
-        }
-        void operator++(int) { ++*this; }
-        bool operator==(std::default_sentinel_t) const noexcept { return !owner_->current_; }
-
-    private:
-        friend generator;
-        explicit iterator(generator& owner) noexcept : owner_(&owner) {}
-        generator* owner_;
+        generator* from = nullptr;
     };
 
-    /// Takes the first of the elements that are left.
-    iterator begin() {
-        current_ = next();
-        return iterator(*this);
-    }
+public:
+    using iterator = detail::pull_iterator<T, source>;
+
+    /// Begins with the first of the elements that are left.
+    iterator begin() { return iterator({this}); }
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:

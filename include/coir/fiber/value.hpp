@@ -50,7 +50,8 @@ public:
     /// The object, if it is exactly a T; null otherwise.
     template <class T>
     T* get_if() noexcept {
-        return kind_ && *kind_->type == typeid(T) ? &object<T>(room_) : nullptr;
+        const bool is_t = kind_ && (kind_ == &kind_of<T> || *kind_->type == typeid(T));
+        return is_t ? &object<T>(room_) : nullptr;
     }
     template <class T>
     const T* get_if() const noexcept {

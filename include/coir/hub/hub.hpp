@@ -65,8 +65,10 @@ public:
     /// From the thread's main fiber.
     void poll();
 
-    /// Gives the pages of stacks that have lain idle since the last call back to the system. True when idle ones
-    /// that still hold pages are left. The loop does it by itself when it has been idle for long.
+    /// Gives memory back to the system: of stacks that nobody has used since the last call, and what waiting fibers of
+    /// this thread have left on theirs, below their frames, when they once went deep. True when some is left for a
+    /// second call. The loop does it by itself, some of it every two seconds. Does not suspend; a system call for each
+    /// waiting fiber. From the hub's thread.
     bool trim() noexcept;
 
     /// A line for each fiber of this thread: its name and what it waits for.

@@ -39,7 +39,7 @@ public:
     static tcp_stream connect(const address& to, const connect_options& options = {});
     static tcp_stream connect(const address& to, const connect_options& options, std::error_code& ec);
 
-    std::size_t read_some(mutable_buffer buffer);
+    std::size_t read_some(mutable_buffer buffer) { return socket_.read_some(buffer); }
     std::size_t read_some(mutable_buffer buffer, std::error_code& ec) { return socket_.read_some(buffer, ec); }
     /// Fills the buffer. Throws end_of_stream when the stream ends before.
     void read_exactly(mutable_buffer buffer);
@@ -49,7 +49,7 @@ public:
     /// Suspends until at least one byte was taken; says how many.
     std::size_t write_some(const_buffer buffer);
     std::size_t write_some(const_buffer buffer, std::error_code& ec) { return socket_.write_some(buffer, ec); }
-    void write_all(const_buffer buffer);
+    void write_all(const_buffer buffer) { socket_.write_all(buffer); }
     void write_all(const_buffer buffer, std::error_code& ec) { socket_.write_all(buffer, ec); }
 
     /// The other side reads the end of the stream; what it sends can still be read. Never suspends.

@@ -3,6 +3,7 @@
 
 #include <coir/base/deadline.hpp>
 #include <coir/base/error.hpp>
+#include <coir/base/pull_iterator.hpp>
 #include <coir/hub/detail/waiter.hpp>
 #include <coir/sync/detail/ring.hpp>
 
@@ -14,6 +15,43 @@
 #include <utility>
 
 namespace coir {
+
+template <class T>
+class channel;
+
+namespace detail {
+
+template <class T, class Function>
+class recv_case;
+template <class T, class Function>
+class send_case;
+
+/// What came of an attempt to give or take a value, and whom to notify of it after unlocking.
+struct transfer {
+    bool done = false;
+    wait_node* woken = nullptr;
+    bool closed = false;
+
+    /// Unlocks and notifies if it is done; true then. Throws channel_closed.
+    bool complete(std::unique_lock<spinlock>& lock) const {
+        if (closed) throw channel_closed();
+        if (!done) return false;
+        lock.unlock();
+        if (woken) woken->notify(wake_reason::ready);
+        return true;
+    }
+};
+
+template <class T>
+struct channel_source {
+    bool fetch() { return (element = from->recv()).has_value(); }
+    T& get() noexcept { return *element; }
+
+    channel<T>* from = nullptr;
+    std::optional<T> element;
+};
+
+}  // namespace detail
 
 /// Any number of senders and receivers. Capacity 0 is a rendezvous: a send ends when a receiver has taken the value.
 /// Otherwise that many values wait in between; `unbounded` never makes a sender wait.
@@ -55,34 +93,19 @@ public:
     std::size_t capacity() const noexcept { return capacity_; }
 
     /// Receives until the channel is closed and empty: `for (auto& job : jobs) ...`.
-    class iterator {
-    public:
-        using iterator_concept = std::input_iterator_tag;
-        using value_type = T;
-        using difference_type = std::ptrdiff_t;
-
-        iterator() noexcept = default;
-        explicit iterator(channel& c) : channel_(&c), current_(c.recv()) {}
-        T& operator*() const noexcept { return *current_; }
-        iterator& operator++() {
-            current_ = channel_->recv();
-            return *this;
-        }
-        void operator++(int) { ++*this; }
-        bool operator==(std::default_sentinel_t) const noexcept { return !current_; }
-
-    private:
-        channel* channel_ = nullptr;
-        mutable std::optional<T> current_;
-    };
-    iterator begin() { return iterator(*this); }
+    using iterator = detail::pull_iterator<T, detail::channel_source<T>>;
+    iterator begin() { return iterator({this, {}}); }
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
+    template <class, class>
+    friend class detail::recv_case;
+    template <class, class>
+    friend class detail::send_case;
     using guard = std::unique_lock<detail::spinlock>;
 
-    bool give(T& element, guard& lock);
-    std::optional<T> take(guard& lock);
+    detail::transfer give(T& element);
+    detail::transfer take(std::optional<T>& element);
 
     const std::size_t capacity_;
     mutable detail::spinlock lock_;
@@ -95,7 +118,7 @@ private:
 template <class T>
 bool channel<T>::send_until(T element, deadline limit) {
     guard lock(lock_);
-    if (give(element, lock)) return true;
+    if (give(element).complete(lock)) return true;
     detail::waiter self({"room in channel", this}, &element);
     const detail::wake_reason reason = self.wait(senders_, lock, limit);
     if (reason == detail::wake_reason::closed) throw channel_closed();
@@ -105,29 +128,27 @@ bool channel<T>::send_until(T element, deadline limit) {
 template <class T>
 bool channel<T>::try_send(T&& element) {
     guard lock(lock_);
-    return give(element, lock);
+    return give(element).complete(lock);
 }
 
-/// To a receiver, or into the buffer; false, and still locked, when neither has room.
+/// To a receiver, or into the buffer, if one of them has room. Under the lock.
 template <class T>
-bool channel<T>::give(T& element, guard& lock) {
-    if (closed_) throw channel_closed();
-    if (auto* receiver = static_cast<detail::waiter*>(receivers_.pop_front())) {
+detail::transfer channel<T>::give(T& element) {
+    if (closed_) return {.closed = true};
+    if (detail::wait_node* receiver = detail::take_first(receivers_)) {
         static_cast<std::optional<T>*>(receiver->slot)->emplace(std::move(element));
-        lock.unlock();
-        receiver->notify(detail::wake_reason::ready);
-        return true;
+        return {.done = true, .woken = receiver};
     }
-    if (buffer_.size() >= capacity_) return false;
+    if (buffer_.size() >= capacity_) return {};
     buffer_.push(std::move(element));
-    return true;
+    return {.done = true};
 }
 
 template <class T>
 std::optional<T> channel<T>::recv_until(deadline limit) {
+    std::optional<T> element;
     guard lock(lock_);
-    std::optional<T> element = take(lock);
-    if (element || closed_) return element;
+    if (take(element).complete(lock) || closed_) return element;
     detail::waiter self({"a value in channel", this}, &element);
     self.wait(receivers_, lock, limit);
     return element;
@@ -135,27 +156,26 @@ std::optional<T> channel<T>::recv_until(deadline limit) {
 
 template <class T>
 std::optional<T> channel<T>::try_recv() {
+    std::optional<T> element;
     guard lock(lock_);
-    return take(lock);
+    take(element).complete(lock);
+    return element;
 }
 
-/// The first of the buffer, whose place a waiting sender's takes, or a waiting sender's. Nothing, and still locked,
-/// when there is none.
+/// The first of the buffer, whose place a waiting sender's takes, or a waiting sender's, if there is one. Under the
+/// lock.
 template <class T>
-std::optional<T> channel<T>::take(guard& lock) {
-    std::optional<T> element;
+detail::transfer channel<T>::take(std::optional<T>& element) {
     if (buffer_.size() != 0) element.emplace(buffer_.pop());
-    auto* sender = static_cast<detail::waiter*>(senders_.pop_front());
-    if (!sender) return element;
+    detail::wait_node* sender = detail::take_first(senders_);
+    if (!sender) return {.done = element.has_value()};
     T& offered = *static_cast<T*>(sender->slot);
     if (element) {
         buffer_.push(std::move(offered));  // room was just made
     } else {
         element.emplace(std::move(offered));
     }
-    lock.unlock();
-    sender->notify(detail::wake_reason::ready);
-    return element;
+    return {.done = true, .woken = sender};
 }
 
 template <class T>

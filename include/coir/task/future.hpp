@@ -35,8 +35,8 @@ public:
     }
     bool wait(deadline limit) { return done_.wait(limit, {"a future", this}); }
     bool is_done() const noexcept { return done_.is_done(); }
-    void rethrow() const {
-        if (error_) std::rethrow_exception(error_);
+    void rethrow() {
+        if (error_) std::rethrow_exception(std::move(error_));
     }
 
     void add_ref() noexcept { refs_.add(); }

@@ -1,15 +1,19 @@
 // <coir/task/run.hpp>: a main function as a task, and an orderly end.
 #pragma once
 
+#include <coir/base/deadline.hpp>
 #include <coir/task/task.hpp>
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace coir {
 
 namespace detail {
-/// Cancels the tasks of this hub that are left, and waits for them, until there is none.
-void cancel_remaining_tasks() noexcept;
+/// Cancels the tasks of this hub that are left, and waits for them, until there is none or the limit is over. The
+/// names of those that have not ended.
+std::vector<std::string> cancel_remaining_tasks(deadline limit = deadline::never()) noexcept;
 void check_run_allowed();
 
 struct remaining_tasks_end {

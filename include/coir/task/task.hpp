@@ -2,7 +2,6 @@
 #pragma once
 
 #include <coir/base/deadline.hpp>
-#include <coir/base/unique_function.hpp>
 #include <coir/task/detail/task_core.hpp>
 
 #include <concepts>
@@ -80,13 +79,8 @@ template <class Function, class... Args>
 requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
     using R = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
-    using state = detail::task_state<R, std::decay_t<Function>, std::decay_t<Args>...>;
-    if (detail::is_null_callable<std::decay_t<Function>>(function)) {
-        throw fiber_error("coir::spawn of a null function (task \"" + options.name + "\")");
-    }
-    detail::check_stack_size(options.stack_size, options.name);
-    auto made = detail::ref<detail::task_result<R>>::adopt(
-        new state(options.name, options.stack_size, std::forward<Function>(function), std::forward<Args>(args)...));
+    auto made = detail::make_task(options.name, options.stack_size, std::forward<Function>(function),
+                                  std::forward<Args>(args)...);
     detail::launch(*made);
     return task<R>(std::move(made));
 }

@@ -1,6 +1,7 @@
 // <coir/task/task_group.hpp>: tasks that end before their scope does.
 #pragma once
 
+#include <coir/task/hub_pool.hpp>
 #include <coir/task/task.hpp>
 
 #include <cstddef>
@@ -57,6 +58,8 @@ private:
 struct group_options {
     /// How many members may be alive at a time; spawn waits for room.
     std::size_t limit = std::numeric_limits<std::size_t>::max();
+    /// Where members run; null for the hub that spawns them. Must outlive the group.
+    hub_pool* pool = nullptr;
 };
 
 /// Structured concurrency: none of its tasks outlives the scope.
@@ -68,18 +71,19 @@ struct group_options {
 /// Any fiber, of any hub, may spawn into it while it is alive. Example: tests/task/task_group_test.cpp
 class task_group {
 public:
-    explicit task_group(const group_options& options = {}) : core_(options.limit) {}
+    explicit task_group(const group_options& options = {}) : core_(options.limit), pool_(options.pool) {}
     ~task_group() { core_.close(); }
     task_group(const task_group&) = delete;
     task_group& operator=(const task_group&) = delete;
 
-    /// As coir::spawn. Suspends while the group is full: a cancellation point. In a group that has failed or was
+    /// As coir::spawn, or the pool's. Suspends while the group is full: a cancellation point. In a group that has failed or was
     /// cancelled the new member is cancelled before it starts.
     template <class Function, class... Args>
     requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
     auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
         detail::group_core::place place(core_);
-        auto made = coir::spawn(options, std::forward<Function>(function), std::forward<Args>(args)...);
+        auto made = pool_ ? pool_->spawn(options, std::forward<Function>(function), std::forward<Args>(args)...)
+                          : coir::spawn(options, std::forward<Function>(function), std::forward<Args>(args)...);
         place.fill(detail::ref<detail::task_core>(&made.core()));
         return made;
     }
@@ -99,6 +103,7 @@ public:
 
 private:
     detail::group_core core_;
+    hub_pool* const pool_;
 };
 
 }  // namespace coir

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <coir/base/deadline.hpp>
+#include <coir/base/pull_iterator.hpp>
 #include <coir/task/cancel.hpp>
 #include <coir/task/detail/completion_set.hpp>
 #include <coir/task/task.hpp>
@@ -131,40 +132,27 @@ public:
         for (std::size_t i = 0; i < tasks_.size(); ++i) ends_.watch(i, tasks_[i].core());
     }
 
-    class iterator {
-    public:
-        using iterator_concept = std::input_iterator_tag;
-        using value_type = Task;
-        using difference_type = std::ptrdiff_t;
-
-        Task& operator*() const noexcept { return range_->tasks_[range_->current_]; }
-        iterator& operator++() {
-            range_->advance();
-            return *this;
+private:
+    struct source {
+        bool fetch() {
+            current = from->ends_.next(deadline::never());
+            return current != detail::completion_set::none;
         }
-        void operator++(int) { ++*this; }
-        bool operator==(std::default_sentinel_t) const noexcept {
-            return range_->current_ == detail::completion_set::none;
-        }
+        Task& get() const noexcept { return from->tasks_[current]; }
 
-    private:
-        friend completed_range;
-        explicit iterator(completed_range& range) noexcept : range_(&range) {}
-        completed_range* range_;
+        completed_range* from = nullptr;
+        std::size_t current = detail::completion_set::none;
     };
 
-    iterator begin() {
-        advance();
-        return iterator(*this);
-    }
+public:
+    using iterator = detail::pull_iterator<Task, source>;
+
+    iterator begin() { return iterator({this}); }
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
-    void advance() { current_ = ends_.next(deadline::never()); }
-
     std::vector<Task> tasks_;
     detail::completion_set ends_;
-    std::size_t current_ = detail::completion_set::none;
 };
 
 /// The tasks in the order in which they end: `for (auto& t : coir::as_completed(tasks)) use(t.get());`. Each step

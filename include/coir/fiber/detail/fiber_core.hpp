@@ -59,6 +59,10 @@ struct interrupt : list_hook {
     virtual std::exception_ptr error() noexcept = 0;
 
     fiber_core* cancels = nullptr;  // the fiber that it is a cancellation of, if it is one
+    // Where it was opened, if it is a scope's: shields that were there already do not keep it away, and an unwinding
+    // not if there was a shield.
+    std::uint16_t inside_shields = 0;
+    unsigned int inside_uncaught = 0;
 
 protected:
     ~interrupt() = default;
@@ -113,6 +117,13 @@ public:
     bool is_interruptible(unsigned int uncaught_now) const noexcept {
         return shields == 0 && uncaught_now <= entry_uncaught;
     }
+    /// The same for one that is meant for this very fiber.
+    bool is_open_to(const interrupt& what, unsigned int uncaught_now) const noexcept {
+        return shields <= what.inside_shields &&
+               (uncaught_now <= entry_uncaught || (what.inside_shields != 0 && uncaught_now <= what.inside_uncaught));
+    }
+    /// What nearly always holds, and then nothing can have to be thrown into it before it suspends.
+    bool is_undisturbed() const noexcept { return interrupts.empty() && !switcher && !exiting && !is_loop; }
 
     // --- the line that a switch touches
     void* context = nullptr;  // an fcontext_t, while it does not run
@@ -137,6 +148,7 @@ public:
     waiter* waiting = nullptr;                  // while parked
     std::uint16_t shields = 0;                  // open coir::shield scopes
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
+    std::uint16_t mutexes = 0;                  // that it holds
     std::atomic<bool> started{false};
     const bool is_main;
     bool is_loop = false;

@@ -25,6 +25,8 @@ namespace coir::detail {
 class hub_core;
 class fiber_core;
 class thread_state;
+class lookout;
+enum class stuck_kind : std::uint8_t;
 
 enum class wake_reason : std::uint8_t { ready, timed_out, closed, interrupted };
 
@@ -38,18 +40,46 @@ struct wait_info {
     std::string describe() const;
 };
 
-/// Stands on a wait_queue.
+class wait_node;
+
+/// One wait on several queues, of which the first that takes it counts.
+struct alternatives {
+    /// Under the lock of the queue that `node` was taken off. False: another was first.
+    virtual bool choose(wait_node& node) noexcept = 0;
+
+protected:
+    ~alternatives() = default;
+};
+
+/// Stands on a wait_queue. `slot` is for the primitive: what is handed over, say.
 class wait_node : public list_hook {
 public:
-    /// Called once by whoever took the node off its queue. Any thread.
+    explicit wait_node(void* s = nullptr) noexcept : slot(s) {}
+
+    /// By whoever took it off its queue, still under the lock: it is woken now, unless another was first.
+    bool claim() noexcept { return !one_of_ || one_of_->choose(*this); }
+    /// Once, after claim(). Any thread.
     virtual void notify(wake_reason reason) noexcept = 0;
+
+    void* const slot;
 
 protected:
     ~wait_node() = default;
+
+    alternatives* one_of_ = nullptr;
 };
 
 /// First come, first served. Guarded by the lock of the primitive that it is part of.
 using wait_queue = intrusive_list<wait_node>;
+
+/// Takes the first that still waits off its queue; null when there is none. It is the caller's to notify, after
+/// unlocking.
+inline wait_node* take_first(wait_queue& queue) noexcept {
+    while (wait_node* node = queue.pop_front()) {
+        if (node->claim()) return node;
+    }
+    return nullptr;
+}
 
 /// Something sent to a hub from another thread.
 struct remote_item {
@@ -64,15 +94,22 @@ protected:
     ~remote_item() = default;
 };
 
-/// One wait. Lives on the stack of who waits; `slot` is for the primitive: what is handed over, say.
+/// One wait. Lives on the stack of who waits.
 class waiter final : public wait_node, private remote_item {
 public:
-    explicit waiter(wait_info info, void* slot_ = nullptr) noexcept : slot(slot_), info_(info) {}
+    explicit waiter(wait_info info, void* s = nullptr) noexcept : wait_node(s), info_(info) {}
 
     /// Enters the queue, unlocks, and waits: parks the current fiber on its hub, or blocks a thread that has none.
     /// Throws, not having waited or having left the queue, what interrupts the fiber: cancelled, timed_out of a
     /// scope, fiber_exit, deadlock; and fiber_error in a function posted to a hub. The lock is not held afterwards.
-    wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never());
+    wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never()) {
+        enter(queue, lock, limit);
+        return rest();
+    }
+    /// The two halves of wait(), for who has something to do in between that does not suspend.
+    enum class place { back, front };
+    void enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where = place::back);
+    wake_reason rest() { return fiber_ ? park() : block_thread(); }
 
     /// Waits for nothing but the limit or an interrupt.
     wake_reason sleep(deadline limit);
@@ -87,8 +124,8 @@ public:
     void interrupt_with(std::exception_ptr error, fiber_core* cancelled = nullptr) noexcept;
 
     const wait_info& info() const noexcept { return info_; }
-
-    void* const slot;
+    /// A fiber of the calling thread.
+    bool is_of_this_thread() const noexcept;
 
 private:
     struct limit_timer final : timer {
@@ -96,21 +133,29 @@ private:
         waiter* owner = nullptr;
     };
 
-    wake_reason park(hub_core& hub, deadline limit);
-    wake_reason block_thread(deadline limit);
+    wake_reason park();
+    wake_reason block_thread();
+    void look_for_deadlock(lookout& around);
     void rethrow_interrupt();
     void no_longer_stuck() noexcept;
+    void tell_abandoner() noexcept;
+    void wake_fiber() noexcept;
     void run_on_hub(hub_core& hub) noexcept override;
 
     wait_info info_;
     spinlock* lock_ = nullptr;  // of the queue it is on
+    deadline limit_ = deadline::never();
     hub_core* home_ = nullptr;
     fiber_core* fiber_ = nullptr;                        // null for a plain thread, which has:
     std::atomic<std::uint32_t>* thread_word_ = nullptr;  // 0 while it waits
     std::atomic<bool> is_stuck_{false};                  // counted as a thread that wakes nobody: see deadlock.hpp
+    stuck_kind stuck_as_{};
     std::exception_ptr error_;
     ref<fiber_core> cancelled_;  // whose cancellation the error is
     wake_reason reason_ = wake_reason::ready;
+    // A waker on another thread and a limit, or an interrupt, may come at once: see abandon().
+    std::atomic<bool> is_taken_{false};
+    std::atomic<bool> is_abandoning_{false};
     limit_timer timer_;
 };
 

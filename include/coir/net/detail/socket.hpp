@@ -41,6 +41,9 @@ public:
     std::size_t read_exactly(mutable_buffer buffer, std::error_code& ec);
     std::size_t write_some(const_buffer buffer, std::error_code& ec);
     void write_all(const_buffer buffer, std::error_code& ec);
+    // The two that an echo consists of, without the detour of an error_code: throw std::system_error.
+    std::size_t read_some(mutable_buffer buffer);
+    void write_all(const_buffer buffer);
     void shutdown_write(std::error_code& ec) noexcept;
     void connect(const address& to, std::error_code& ec);
     /// Retries what concerns only the connection that failed; backs off while descriptors or memory are short.

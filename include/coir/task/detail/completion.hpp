@@ -24,7 +24,13 @@ public:
     void finish_after_fork() noexcept;
 
     /// Suspends; throws what interrupts the fiber. False when the limit was first.
-    bool wait(deadline limit, wait_info info);
+    bool wait(deadline limit, wait_info info) {
+        if (is_done()) return true;
+        std::unique_lock lock(lock_);
+        if (is_done()) return true;
+        waiter self(info);
+        return self.wait(waiters_, lock, limit) == wake_reason::ready;
+    }
 
     /// False, and the node is not attached, when it is done already.
     bool attach(wait_node& node) noexcept;

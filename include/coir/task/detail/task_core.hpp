@@ -2,13 +2,16 @@
 #pragma once
 
 #include <coir/base/error.hpp>
+#include <coir/base/unique_function.hpp>
 #include <coir/fiber/detail/fiber_core.hpp>
 #include <coir/task/detail/completion.hpp>
 
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -29,6 +32,8 @@ public:
 
     /// Any thread.
     void cancel() noexcept;
+    /// Cancels one that has not started; nothing for another.
+    void never_run() noexcept { never_run_ = true; }
     bool is_done() noexcept { return done_.is_done() || is_lost(); }
     /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
     bool join(deadline limit);
@@ -59,6 +64,7 @@ private:
 
     std::exception_ptr call() noexcept(false);
     void end_with(std::exception_ptr error) noexcept;
+    bool is_mine() const noexcept;
     bool is_lost() noexcept;
     void report_if_unseen() noexcept;
 
@@ -66,7 +72,7 @@ private:
     std::exception_ptr error_;
     std::uint64_t failure_order_ = 0;
     bool was_cancelled_ = false;
-    bool never_run_ = false;  // cancelled before it started
+    std::atomic<bool> never_run_{false};  // cancelled before it started
     std::atomic<bool> observed_{false};
     cancel_request cancel_request_{*this};
 };
@@ -104,7 +110,8 @@ protected:
             std::apply(invoke_function, std::move(*call_));
             this->result.emplace();
         } else if constexpr (std::is_reference_v<R>) {
-            this->result.emplace(&std::apply(invoke_function, std::move(*call_)));
+            auto&& referred = std::apply(invoke_function, std::move(*call_));
+            this->result.emplace(std::addressof(referred));
         } else {
             this->result.emplace(std::apply(invoke_function, std::move(*call_)));
         }
@@ -118,5 +125,18 @@ private:
 
     std::optional<std::tuple<Function, Args...>> call_;
 };
+
+/// A new task: its function and arguments are copied or moved into it.
+template <class Function, class... Args>
+auto make_task(std::string_view name, std::size_t stack_size, Function&& function, Args&&... args) {
+    using R = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
+    using state = task_state<R, std::decay_t<Function>, std::decay_t<Args>...>;
+    if (is_null_callable<std::decay_t<Function>>(function)) {
+        throw fiber_error("a null function cannot be spawned (task \"" + std::string(name) + "\")");
+    }
+    check_stack_size(stack_size, name);
+    return ref<task_result<R>>::adopt(
+        new state(name, stack_size, std::forward<Function>(function), std::forward<Args>(args)...));
+}
 
 }  // namespace coir::detail

@@ -1,0 +1,60 @@
+"""What this machine is, in the words that a reader of the figures needs."""
+
+import os
+import platform
+import re
+import subprocess
+import time
+from pathlib import Path
+
+
+def first_match(pattern, path, default=""):
+    try:
+        found = re.search(pattern, Path(path).read_text(), re.M)
+    except OSError:
+        return default
+    return found.group(1).strip() if found else default
+
+
+def caches():
+    found = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = (first_match(r"(.*)", index / name) for name in ("level", "type", "size"))
+        if kind != "Instruction":
+            found[f"L{level}"] = f"L{level} {size.replace('K', ' KiB').replace('M', ' MiB')}"
+    return ", ".join(found.values())
+
+
+def first_line(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip().splitlines()[0]
+    except (OSError, IndexError, subprocess.TimeoutExpired):
+        return ""
+
+
+def busy_cores(seconds=0.5):
+    """How many cores others keep busy now."""
+    def idle_and_all():
+        ticks = [int(word) for word in first_match(r"^cpu +(.*)", "/proc/stat").split()[:8]]
+        return ticks[3] + ticks[4], sum(ticks)
+    idle, total = idle_and_all()
+    time.sleep(seconds)
+    idle_later, total_later = idle_and_all()
+    spent = total_later - total
+    return os.cpu_count() * (1 - (idle_later - idle) / spent) if spent else 0.0
+
+
+def describe():
+    memory = int(first_match(r"^MemTotal:\s*(\d+)", "/proc/meminfo", "0")) / 2**20
+    virtual = " (virtual)" if first_match(r"^flags.*\b(hypervisor)\b", "/proc/cpuinfo") else ""
+    return {
+        "processor": (first_match(r"^model name\s*:\s*(.*)", "/proc/cpuinfo") or platform.machine()) + virtual,
+        "cores": len(os.sched_getaffinity(0)),
+        "caches": caches(),
+        "memory": f"{memory:.0f} GiB",
+        "kernel": f"Linux {platform.release()}",
+        "system": first_match(r'^PRETTY_NAME="?([^"\n]*)', "/etc/os-release"),
+        "compiler": first_line(os.environ.get("CXX", "c++"), "--version"),
+        "libc": " ".join(platform.libc_ver()),
+        "date": time.strftime("%Y-%m-%d"),
+    }

@@ -1,0 +1,116 @@
+"""Runs the plan: round after round, in each all cases, in each case all peers, one after the other."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import contract
+import network
+import process
+from process import Failed
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things may be; times in seconds but for the runs themselves."""
+
+    rounds: int
+    milliseconds: int
+    network_milliseconds: int
+    timeout: float  # of one run
+    cell: float  # of all rounds of one peer in one case: who is slow gets fewer rounds
+    budget: float  # of everything; what is left after it is not begun
+    in_heavy: tuple = ()  # the peers that run heavy works; none named: all
+
+
+FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=700, timeout=60, cell=8, budget=1380)
+QUICK = Pace(rounds=3, milliseconds=40, network_milliseconds=250, timeout=4, cell=1.5, budget=95,
+             in_heavy=("limit", "coir", "go"))
+GUARD = Pace(rounds=7, milliseconds=100, network_milliseconds=400, timeout=60, cell=12, budget=170)
+
+
+class Runner:
+    def __init__(self, results, programs, load, pace, progress):
+        self.results = results
+        self.programs = programs
+        self.load = load
+        self.pace = pace
+        self.progress = progress
+        self.cost = {}  # (work, size, peer) -> seconds of its first run
+        self.spent = 0.0
+
+    def lines(self, cases):
+        """(work, size, [programs that do it]), those that nobody does left out."""
+        for work, size in cases:
+            able = [p for p in self.programs if p.does(work) and self.has_time_for(p, work)]
+            if able and not (work.network and self.load is None):
+                yield work, size, able
+
+    def has_time_for(self, program, work):
+        return not work.heavy or not self.pace.in_heavy or program.peer in self.pace.in_heavy
+
+    def run(self, cases):
+        os.sched_setaffinity(0, {process.FIRST})  # out of the way of in-process works
+        try:
+            self.run_rounds(cases)
+        finally:
+            os.sched_setaffinity(0, process.CORES)
+
+    def run_rounds(self, cases):
+        lines = list(self.lines(cases))
+        plan = [(r, work, size, program) for r in range(self.pace.rounds)
+                for work, size, able in lines for program in turned(able, r)]
+        begun = time.monotonic()
+        for at, (round_, work, size, program) in enumerate(plan):
+            if time.monotonic() - begun > self.pace.budget and is_new_case(plan, at):
+                if round_ == 0:
+                    self.progress.say(f"Out of time: {work.name} and what follows it are left out.")
+                return
+            if self.wants(round_, work, size, program):
+                self.progress.show(self.spent, self.expected(plan[at:]),
+                                   f"round {round_ + 1} of {self.pace.rounds}: {work.name} {size:,}, {program.peer}")
+                self.run_one(round_, work, size, program)
+
+    def wants(self, round_, work, size, program):
+        key = (work.name, size, program.peer)
+        if key in self.results.failures or round_ >= work.rounds:
+            return False
+        return round_ == 0 or round_ < max(1, int(self.pace.cell / self.cost.get(key, self.guess(work))))
+
+    def run_one(self, round_, work, size, program):
+        key = (work.name, size, program.peer)
+        begun = time.monotonic()
+        try:
+            self.results.add(*key, round_, self.measure(work, size, program))
+        except Failed as failed:
+            self.results.fail(*key, str(failed))
+            self.progress.say(f"{program.peer}: {work.name} {size:,} is left out: {failed}")
+        seconds = time.monotonic() - begun
+        self.cost.setdefault(key, seconds)
+        self.spent += seconds
+
+    def measure(self, work, size, program):
+        if work.network:
+            return network.measure(program, self.load, work, size, self.pace.network_milliseconds, self.progress.tick)
+        cores = set(process.CORES) if work.cores == "any" else {process.SECOND}
+        command = [*program.command(work.name), work.program_name, str(size), str(self.pace.milliseconds)]
+        out = process.run(command, cores, program.folder, program.environment(), self.pace.timeout, self.progress.tick)
+        return contract.validate(contract.parse(out), work, size)
+
+    def guess(self, work):
+        return 0.6 + self.pace.network_milliseconds / 1000 if work.network else 0.15 + self.pace.milliseconds / 1000
+
+    def expected(self, plan):
+        """Seconds that the rest of the plan will take."""
+        return sum(self.cost.get((work.name, size, program.peer), self.guess(work))
+                   for round_, work, size, program in plan if self.wants(round_, work, size, program))
+
+
+def turned(programs, by):
+    """Each round begins with another one, so that nobody always follows the same neighbour's heat."""
+    by %= len(programs)
+    return programs[by:] + programs[:by]
+
+
+def is_new_case(plan, at):
+    return at == 0 or plan[at - 1][1:3] != plan[at][1:3]

@@ -1,0 +1,48 @@
+import unittest
+
+import guard
+import works
+from guard import Measure
+from results import Results
+
+YIELD, CHANNEL, ECHO = (works.BY_NAME[name] for name in ("yield", "channel", "echo"))
+
+
+def results_of(samples):
+    results = Results()
+    for (work, size, peer), values in samples.items():
+        metric = works.BY_NAME[work].metric
+        for round_, value in enumerate(values):
+            results.add(work, size, peer, round_, {metric: value})
+    return results
+
+
+class Guard(unittest.TestCase):
+    def test_the_limit_of_the_same_work_is_the_reference(self):
+        results = results_of({("yield", 2, "coir"): [20, 30], ("yield", 2, "limit"): [10, 10]})
+        self.assertEqual(guard.measure(results, YIELD, 2).ratio, 2.5)
+
+    def test_a_work_without_a_limit_has_the_yardstick(self):
+        results = results_of({("channel", 0, "coir"): [50], ("switch_deep", 16, "limit"): [10]})
+        measure = guard.measure(results, CHANNEL, 0)
+        self.assertEqual((measure.ratio, measure.reference), (5, "limit switch_deep/16"))
+        self.assertIn((works.BY_NAME["switch_deep"], 16), guard.with_references([(CHANNEL, 0)]))
+
+    def test_more_is_worse_for_rates_too(self):
+        results = results_of({("echo", 100, "coir"): [50], ("echo", 100, "limit"): [100]})
+        self.assertEqual(guard.measure(results, ECHO, 100).ratio, 2)
+
+    def test_what_was_not_measured_is_no_measure(self):
+        self.assertEqual(guard.measure_all(results_of({("yield", 2, "coir"): [1]}), [(YIELD, 2)]), {})
+
+    def test_a_loss_is_more_than_15_percent_beyond_the_noise(self):
+        recorded = Measure(2.0, 0.05, "r")
+        self.assertFalse(guard.is_loss(recorded, Measure(2.3, 0.0, "r")))
+        self.assertTrue(guard.is_loss(recorded, Measure(2.5, 0.0, "r")))
+        self.assertFalse(guard.is_loss(recorded, Measure(2.5, 0.05, "r")))
+        self.assertFalse(guard.is_loss(recorded, Measure(1.0, 0.0, "r")))
+
+    def test_only_like_is_compared_with_like(self):
+        recorded = {"a": Measure(1, 0, "r"), "b": Measure(1, 0, "r"), "c": Measure(1, 0, "r")}
+        now = {"a": Measure(2, 0, "r"), "b": Measure(2, 0, "other"), "d": Measure(2, 0, "r")}
+        self.assertEqual([loss.key for loss in guard.losses(recorded, now)], ["a"])
