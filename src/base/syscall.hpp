@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,12 @@ inline int call_pidfd_open(pid_t pid, unsigned flags) noexcept {
 }
 inline int call_pidfd_send_signal(int pidfd, int signal, siginfo_t* info, unsigned flags) noexcept {
     return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, info, flags));
+}
+
+/// On this process's own memory: PIDFD_SELF, which kernels know that have MADV_GUARD_INSTALL, or the next ones.
+inline ssize_t call_process_madvise(const iovec* ranges, size_t count, int advice) noexcept {
+    constexpr int pidfd_self = -10000;
+    return ::syscall(SYS_process_madvise, pidfd_self, ranges, count, advice, 0u);
 }
 
 struct system_calls {
@@ -57,6 +64,7 @@ struct system_calls {
     int (*munmap)(void*, size_t) = ::munmap;
     int (*mprotect)(void*, size_t, int) = ::mprotect;
     int (*madvise)(void*, size_t, int) = ::madvise;
+    ssize_t (*process_madvise)(const iovec*, size_t, int) = call_process_madvise;
     pid_t (*fork)() = ::fork;
     pid_t (*waitpid)(pid_t, int*, int) = ::waitpid;
     int (*kill)(pid_t, int) = ::kill;

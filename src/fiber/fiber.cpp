@@ -155,6 +155,23 @@ fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_mai
 
 fiber_core::~fiber_core() = default;
 
+void* fiber_core::operator new(std::size_t size) {
+    return this_thread_state ? this_thread_state->blocks.take(size) : block_cache::fresh(size);
+}
+
+void* fiber_core::operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void fiber_core::operator delete(void* block, std::size_t size) noexcept {
+    if (this_thread_state) return this_thread_state->blocks.give(block, size);
+    ::operator delete(block);
+}
+
 void fiber_core::rename(std::string_view name) {
     given_name = std::make_unique<char[]>(name.size() + 1);
     std::memcpy(given_name.get(), name.data(), name.size());

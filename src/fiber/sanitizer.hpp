@@ -34,12 +34,15 @@
 #endif
 
 // COIR_UNINSTRUMENTED goes with always_inline: a helper of the switch must not become an instrumented function.
+// COIR_SWITCH_INLINE is a switch function that is inlined where nothing is instrumented.
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
 #define COIR_UNINSTRUMENTED __attribute__((no_sanitize("address"), no_sanitize("thread")))
 #define COIR_SWITCH_FUNCTION __attribute__((noinline)) COIR_UNINSTRUMENTED
+#define COIR_SWITCH_INLINE inline COIR_SWITCH_FUNCTION
 #else
 #define COIR_UNINSTRUMENTED
 #define COIR_SWITCH_FUNCTION
+#define COIR_SWITCH_INLINE __attribute__((always_inline)) inline
 #endif
 
 namespace coir::detail {

@@ -88,6 +88,7 @@ private:
 
     size_class& class_of(std::size_t size);
     void add_slab(size_class& c);
+    static void install_guards(size_class& c) noexcept;
     void sort_idle(size_class& c) noexcept;
     void unmap_idle(size_class& c, std::size_t& most) noexcept;
     void give_back(stack_slab& s, std::size_t& most) noexcept;

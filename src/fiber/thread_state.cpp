@@ -119,6 +119,7 @@ void retire(void* state) noexcept {
     thread.main->set_state(fiber_state::dead);
     std::exchange(thread.main, nullptr)->drop_ref();
     thread.stacks.clear();
+    thread.blocks.clear();
     remove_overflow_stack();
     this_thread_state = nullptr;
     const std::lock_guard guard(idle.lock);

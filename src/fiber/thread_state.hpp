@@ -1,6 +1,7 @@
 // What the fiber floor keeps for a thread.
 #pragma once
 
+#include "fiber/block_cache.hpp"
 #include "fiber/stack_pool.hpp"
 
 #include <coir/base/spinlock.hpp>
@@ -52,8 +53,8 @@ struct exception_globals {
 class thread_state {
 public:
     fiber_core* current = nullptr;
-    fiber_core* previous = nullptr;  // whom `current` was switched to from
     fiber_core* corpse = nullptr;    // one that has ended and left its stack: see arrived()
+    fiber_core* previous = nullptr;  // whom `current` was switched to from
     value* mail = nullptr;           // what the fiber that is being switched to will find,
     std::exception_ptr mail_error;   // or what it will throw
     exception_globals* exceptions = nullptr;
@@ -65,6 +66,7 @@ public:
     main_fiber* main = nullptr;
     stack_slot main_stack;
     value last_words;  // room for the mail of one that has ended
+    block_cache blocks;
     stack_pool stacks;
     stack_slot* vacant = nullptr;  // of the fiber that is ending: whoever is started in its place may have it
     intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start

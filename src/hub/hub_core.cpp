@@ -15,24 +15,6 @@ namespace coir::detail {
 namespace {
 
 constexpr int first_round = 64;
-/// How many I/O operations a fiber may complete without waiting before others get their turn.
-constexpr int io_operations_per_turn = 128;
-
-struct posted_function final : remote_item {
-    explicit posted_function(unique_function<void()> f) : function(std::move(f)) {}
-
-    void run_on_hub(hub_core& hub) noexcept override {
-        const std::unique_ptr<posted_function> self(this);
-        try {
-            function();
-        } catch (...) {
-            hub.report_unhandled("a posted function", std::current_exception());
-        }
-    }
-    void drop() noexcept override { delete this; }
-
-    unique_function<void()> function;
-};
 
 /// Who is blocked for `fiber`: itself, or the one at the end of the chain of calls that it waits for. Null when that
 /// one is not parked, or a shield or an unwinding on the way protects it.
@@ -175,23 +157,28 @@ void hub_core::interrupt_wait(fiber_core& parked) noexcept {
 }
 
 bool hub_core::send(remote_item& item) noexcept {
-    if (thread_.is_lost.load(std::memory_order_relaxed)) return false;  // it stayed in the parent of a fork
     // The item may end the last fiber of this hub, and the hub with it, as soon as it is linked.
     add_ref();
+    const bool is_sent = send_held(item);
+    drop_ref();
+    return is_sent;
+}
+
+bool hub_core::send_held(remote_item& item) noexcept {
+    if (thread_.is_lost.load(std::memory_order_relaxed)) return false;  // it stayed in the parent of a fork
     const remote_queue::result result = remote_.push(item);
     if (result == remote_queue::result::must_wake) {
         no_longer_stuck();
         poller_->wake();
     }
-    drop_ref();
     return result != remote_queue::result::closed;
 }
 
-bool hub_core::post(unique_function<void()> function) {
-    auto item = std::make_unique<posted_function>(std::move(function));
-    if (!send(*item)) return false;
-    (void)item.release();
-    return true;
+bool hub_core::post(unique_function<void()>&& function) {
+    posted_function& item = posted.take(std::move(function));
+    if (send_held(item)) return true;
+    item.drop();
+    return false;
 }
 
 void hub_core::report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept {

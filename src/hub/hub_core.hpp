@@ -5,6 +5,7 @@
 #include "fiber/thread_state.hpp"
 #include "hub/deadlock.hpp"
 #include "hub/poller.hpp"
+#include "hub/posted_function.hpp"
 #include "hub/remote_queue.hpp"
 #include "hub/run_queue.hpp"
 #include "hub/timer_queue.hpp"
@@ -75,7 +76,13 @@ public:
 
     /// Switches away from the current fiber, which is parked or queued, and returns when it runs again.
     void switch_away() {
-        fiber_core& next = next_to_run();
+        fiber_core* ready = budget_ > 0 ? ready_.pop_started() : nullptr;
+        if (ready) [[likely]] {
+            --budget_;
+            io_budget_ = io_operations_per_turn;
+            ready->set_state(fiber_state::running);
+        }
+        fiber_core& next = ready ? *ready : next_to_run();
         if (&next == thread_.current) return;
         switch_context(thread_, next);
         arrived(thread_);
@@ -124,12 +131,14 @@ public:
     /// Its main fiber is one of coir's, which nobody can tell of a deadlock.
     std::atomic<bool> serves_a_pool{false};
     work_source* source = nullptr;
+    posted_function_store posted;
 
     // --- any thread
 
     /// False, and the item is the caller's as before, when the hub has ended.
     bool send(remote_item& item) noexcept;
-    bool post(unique_function<void()> function);
+    /// Requires that somebody keeps the hub_core until it returns: a handle, or the lock of its thread's graveyard.
+    bool post(unique_function<void()>&& function);
     /// Ends its sleep, so that it looks around.
     void look_around() noexcept;
     /// Something has been sent, or it has been made to look around, and it has not woken for it yet.
@@ -166,6 +175,7 @@ private:
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
     void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
+    bool send_held(remote_item& item) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;
@@ -181,6 +191,9 @@ private:
     void await_outside() noexcept;
     void ask_all_to_end() noexcept;
     void dig(bool all_suspended) noexcept;
+
+    /// How many I/O operations a fiber may complete without waiting before others get their turn.
+    static constexpr int io_operations_per_turn = 128;
 
     // --- touched by every switch
     run_queue ready_;

@@ -18,19 +18,9 @@ public:
     }
 
     /// Null when empty.
-    fiber_core* pop() noexcept {
-        fiber_core* fiber = first_;
-        if (!fiber) return nullptr;
-        first_ = fiber->next_ready;
-        if (first_) {
-            // By the time of the next switch its control block and frames are in the cache.
-            prefetch_frames(*first_);
-            __builtin_prefetch(first_->next_ready);
-        } else {
-            last_link_ = &first_;
-        }
-        return fiber;
-    }
+    fiber_core* pop() noexcept { return first_ ? &pop_first() : nullptr; }
+    /// The same, and null if the first is a task that is to be started.
+    fiber_core* pop_started() noexcept { return first_ && first_->is_started() ? &pop_first() : nullptr; }
 
     std::size_t size() const noexcept {
         std::size_t count = 0;
@@ -61,6 +51,19 @@ public:
     }
 
 private:
+    fiber_core& pop_first() noexcept {
+        fiber_core* fiber = first_;
+        first_ = fiber->next_ready;
+        if (first_) {
+            // By the time of the next switch its control block and frames are in the cache.
+            prefetch_frames(*first_);
+            __builtin_prefetch(first_->next_ready);
+        } else {
+            last_link_ = &first_;
+        }
+        return *fiber;
+    }
+
     fiber_core* first_ = nullptr;
     fiber_core** last_link_ = &first_;
 };

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <string>
+#include <mutex>
 #include <utility>
 
 namespace coir::detail {
@@ -129,6 +130,10 @@ void hub_core::retire() noexcept {
     while (next) std::exchange(next, next->next_remote)->drop();
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
     unhandled_ = nullptr;
+    {
+        const std::lock_guard guard(thread_.graveyard_lock);
+        thread_.sched = nullptr;
+    }
     drop_ref();
 }
 

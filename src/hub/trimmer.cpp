@@ -46,6 +46,7 @@ void trimmer::set(long nanoseconds) noexcept {
 
 void trimmer::on_events(std::uint32_t) noexcept {
     is_set_ = false;
+    if (!has_run_) thread_.blocks.clear();
     if (!is_at_it_) unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
     const std::size_t now = std::min(unseen_, most_at_once);
     trim_waiting(now);
@@ -61,6 +62,7 @@ void trimmer::on_events(std::uint32_t) noexcept {
 
 bool trimmer::trim() noexcept {
     trim_waiting(thread_.stacks.in_use());
+    thread_.blocks.clear();
     return thread_.stacks.trim();
 }
 

@@ -92,6 +92,7 @@ constexpr entry entries[] = {
     entry_of<&system_calls::timerfd_create>(), entry_of<&system_calls::timerfd_settime>(),
     entry_of<&system_calls::mmap>(),           entry_of<&system_calls::munmap>(),
     entry_of<&system_calls::mprotect>(),       entry_of<&system_calls::madvise>(),
+    entry_of<&system_calls::process_madvise>(),
 };
 static_assert(std::size(entries) == static_cast<std::size_t>(call::count_of_calls));
 

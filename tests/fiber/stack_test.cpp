@@ -203,6 +203,7 @@ public:
         code = error;
         if (which == call::mmap) sys.mmap = [](void*, size_t, int, int, int, off_t) { return fail<void*>(MAP_FAILED); };
         if (which == call::guard) {
+            sys.process_madvise = [](const iovec*, size_t, int) { return fail(ssize_t{-1}); };
             sys.madvise = [](void* at, size_t size, int advice) {
                 return advice == 102 ? fail(-1) : ::madvise(at, size, advice);
             };
@@ -211,6 +212,7 @@ public:
     }
     ~out_of_memory() {
         sys.mmap = ::mmap;
+        sys.process_madvise = coir::detail::call_process_madvise;
         sys.madvise = ::madvise;
         sys.mprotect = ::mprotect;
     }
@@ -291,7 +293,13 @@ TEST_F(stacks, a_hundred_thousand_suspended_fibers_are_all_guarded) {
 // The last one, as this is remembered for the life of the process.
 using stacks_of_old_kernels = fiber_tests::clean_test;
 
-TEST_F(stacks_of_old_kernels, are_guarded_by_mprotect) {
+TEST_F(stacks_of_old_kernels, are_guarded_one_by_one_or_by_mprotect) {
+    sys.process_madvise = [](const iovec*, size_t, int) {
+        errno = EBADF;
+        return ssize_t{-1};
+    };
+    EXPECT_EQ(fiber({.stack_size = 201 * 4096}, [] { return 1; }).switch_to().as<int>(), 1);
+    sys.process_madvise = coir::detail::call_process_madvise;
     sys.madvise = [](void* at, size_t size, int advice) {
         errno = EINVAL;
         return advice == 102 ? -1 : ::madvise(at, size, advice);

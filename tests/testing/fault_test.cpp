@@ -68,6 +68,7 @@ TEST_F(faults, each_kind_fails_with_the_error_asked_for) {
         {call::munmap, [=] { return failure(sys.munmap(null, 0)); }},
         {call::mprotect, [=] { return failure(sys.mprotect(null, 0, 0)); }},
         {call::madvise, [=] { return failure(sys.madvise(null, 0, 0)); }},
+        {call::process_madvise, [] { return failure(sys.process_madvise(nullptr, 0, 0)); }},
     };
     ASSERT_EQ(std::size(kinds), static_cast<std::size_t>(call::count_of_calls));
     for (const kind& k : kinds) {

@@ -33,6 +33,7 @@ enum class call {
     munmap,
     mprotect,
     madvise,
+    process_madvise,
     count_of_calls
 };
 

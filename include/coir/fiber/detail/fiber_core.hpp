@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -70,8 +71,22 @@ protected:
 
 struct registry_hook : list_hook {};
 
-/// The order of the members is the order of their use: the first cache line is all that a yield touches.
-class fiber_core : public registry_hook {
+/// What a yield touches of a fiber, which comes first in it.
+struct switch_line {
+    void* context = nullptr;  // an fcontext_t, while it does not run
+    language_state language;
+    fiber_core* next_ready = nullptr;  // on the run queue
+    ref_count refs;
+    bool exiting = false;      // its last handle is gone: fiber_exit at each suspension
+    bool owns_itself = false;  // `refs` counts one for the fiber itself, until it is dead
+    std::uint8_t exits = 0;    // how often fiber_exit was thrown into it, or it was sent on in a destructor
+
+protected:
+    std::atomic<fiber_state> state_{fiber_state::unstarted};
+};
+
+/// The order of the members is the order of their use.
+class fiber_core : public switch_line, public registry_hook {
 public:
     enum class role { ordinary, main };
     fiber_core(std::string_view name, std::size_t stack_size, role r = role::ordinary);
@@ -84,6 +99,14 @@ public:
 
     /// Frees the object.
     virtual void destroy() noexcept = 0;
+    /// The memory of those that have gone is used again.
+    static void* operator new(std::size_t size);
+    static void* operator new(std::size_t size, const std::nothrow_t&) noexcept;
+    static void operator delete(void* block, std::size_t size) noexcept;
+    static void* operator new(std::size_t size, std::align_val_t alignment) { return ::operator new(size, alignment); }
+    static void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
+        ::operator delete(block, alignment);
+    }
 
     /// A task: its end goes to who joins it, and its hub keeps it alive until then.
     virtual bool is_task() const noexcept { return false; }
@@ -125,21 +148,7 @@ public:
     /// What nearly always holds, and then nothing can have to be thrown into it before it suspends.
     bool is_undisturbed() const noexcept { return interrupts.empty() && !switcher && !exiting && !is_loop; }
 
-    // --- the line that a switch touches
-    void* context = nullptr;  // an fcontext_t, while it does not run
-    language_state language;
-    fiber_core* next_ready = nullptr;  // on the run queue
-    ref_count refs;
-
-private:
-    std::atomic<fiber_state> state_{fiber_state::unstarted};
-
-public:
-    bool exiting = false;      // its last handle is gone: fiber_exit at each suspension
-    bool owns_itself = false;  // `refs` counts one for the fiber itself, until it is dead
-    std::uint8_t exits = 0;    // how often fiber_exit was thrown into it, or it was sent on in a destructor
-
-    // --- the line that an explicit switch or a park touches
+    // --- what an explicit switch or a park touches too
     std::atomic<thread_state*> owner{nullptr};  // set by the first run
     stack_slot* stack = nullptr;                // while started and not dead
     fiber_core* switched_to = nullptr;          // while suspended in switch_to: into whom

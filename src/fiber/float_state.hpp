@@ -1,0 +1,66 @@
+// Floating point across switches, on x86-64: sticky exception flags are the thread's, rounding mode, precision and
+// masks the fiber's.
+//
+// A context holds MXCSR, and loading one whose sticky flags differ stalls for some 60 ns, so the flags are carried
+// along. To read MXCSR costs a third of a switch; but the jump leaves it in the memory of the context, and flags seldom
+// change. So the target gets those of the last switch, and only if the fiber that is left turns out to have changed
+// them, they are loaded again, on the other side.
+#pragma once
+
+#include "fiber/thread_state.hpp"
+
+#include <cstring>
+
+namespace coir::detail {
+
+#if defined(__x86_64__)
+constexpr unsigned sticky_float_flags = 0x3f;
+
+/// Whether contexts start with MXCSR, which is looked at when the program starts. Where not, and before, a switch
+/// leaves them as they are.
+extern const bool sticky_flags_are_carried;
+
+inline unsigned read_mxcsr() noexcept {
+    unsigned word;
+    asm volatile("stmxcsr %0" : "=m"(word));
+    return word;
+}
+
+/// Before the jump: the target will load the flags that the last jump left.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void offer_sticky_flags(const thread_state& thread,
+                                                                          void* target) noexcept {
+    if (!sticky_flags_are_carried) return;
+    unsigned word;
+    std::memcpy(&word, target, sizeof word);
+    const unsigned differing = (word ^ thread.float_flags) & sticky_float_flags;
+    if (differing == 0) [[likely]]
+        return;
+    word ^= differing;
+    std::memcpy(target, &word, sizeof word);
+}
+
+/// After it: what the origin has raised or cleared since then holds for the thread.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_sticky_flags(thread_state& thread,
+                                                                         const void* origin) noexcept {
+    if (!sticky_flags_are_carried) return;
+    unsigned word;
+    std::memcpy(&word, origin, sizeof word);
+    if (((word ^ thread.float_flags) & sticky_float_flags) == 0) [[likely]]
+        return;
+    thread.float_flags = word & sticky_float_flags;
+    const unsigned now = (read_mxcsr() & ~sticky_float_flags) | thread.float_flags;
+    asm volatile("ldmxcsr %0" : : "m"(now));
+}
+
+/// A new context gets the control words of `origin`, which is not running.
+void copy_float_control(const fiber_core& origin, void* context) noexcept;
+/// Loads them, where they are not what is loaded already.
+void load_float_control(const fiber_core& origin) noexcept;
+#else
+inline void offer_sticky_flags(const thread_state&, void*) noexcept {}
+inline void keep_sticky_flags(thread_state&, const void*) noexcept {}
+inline void copy_float_control(const fiber_core&, void*) noexcept {}
+inline void load_float_control(const fiber_core&) noexcept {}
+#endif
+
+}  // namespace coir::detail
