@@ -79,10 +79,13 @@ def load_words(work, port, size, milliseconds):
     return ("echo", port, size, milliseconds)
 
 
+def load_core(work):
+    return process.FIRST if work.cores == "shared" else process.SECOND
+
+
 def measure_rate(program, load, work, size, milliseconds, tick):
-    load_core = process.FIRST if work.cores == "shared" else process.SECOND
     with serving(program, work, process.FIRST) as (_, port):
-        return put_load(load, load_words(work, port, size, milliseconds), load_core, milliseconds, tick)
+        return put_load(load, load_words(work, port, size, milliseconds), load_core(work), milliseconds, tick)
 
 
 def measure_memory(program, load, work, size, milliseconds, tick):
@@ -103,7 +106,7 @@ def count_calls(program, load, work, size, milliseconds, tick):
         perf = process.start(command, {process.SECOND}, program.folder, None)
         try:
             time.sleep(ATTACH_SECONDS)
-            sample = put_load(load, load_words(work, port, size, milliseconds), process.SECOND, milliseconds, tick)
+            sample = put_load(load, load_words(work, port, size, milliseconds), load_core(work), milliseconds, tick)
             perf.send_signal(signal.SIGINT)
             lines = [line.split() for line in perf.communicate(timeout=10)[1].splitlines()]
         finally:

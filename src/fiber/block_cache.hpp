@@ -44,6 +44,9 @@ public:
         bytes_ = 0;
     }
 
+    /// How many it keeps.
+    std::size_t bytes() const noexcept { return bytes_; }
+
 private:
     struct free_block {
         free_block* next;

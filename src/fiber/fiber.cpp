@@ -115,9 +115,9 @@ bool goes_straight(const thread_state& thread, const fiber_core* target) noexcep
            target->state() == fiber_state::suspended && !self.exiting && !self.is_loop;
 }
 
-value switch_in_steps(thread_state& thread, fiber_core* wanted, value sent) {
+[[gnu::noinline]] value switch_in_steps(thread_state& thread, fiber_core* wanted, value& sent) {
     fiber_core& target = resolve_target(thread, wanted);
-    if (&target == thread.current) return sent;
+    if (&target == thread.current) return std::move(sent);
     exit_if_orphaned(thread);
     if (needs_start(thread, target)) start(thread, target, *thread.current);
     return exchange(thread, target, sent, switch_kind::call);
@@ -242,7 +242,7 @@ value fiber::switch_to(value sent) const {
         prefetch_frames(*target);
         return exchange(thread, *target, sent, detail::switch_kind::call);
     }
-    return detail::switch_in_steps(thread, core(), std::move(sent));
+    return detail::switch_in_steps(thread, core(), sent);
 }
 
 value fiber::throw_in(std::exception_ptr error) const {

@@ -10,8 +10,18 @@ namespace {
 
 namespace raw = boost::context::detail;
 
+/// pthread_exit unwinds the fiber that calls it, and then the thread goes on at the very start of its own stack: what
+/// the main fiber has there, and waits with, is gone.
+struct abandon_main {
+    ~abandon_main() {
+        if (thread.sched) thread.sched->abandon(*thread.main);
+    }
+    thread_state& thread;
+};
+
 /// One fiber, and after it those that take its stack over.
 [[noreturn]] void run_fibers(thread_state& thread) {
+    const abandon_main when_unwound{thread};
     for (;;) {
         message words = thread.current->run();
         finish_current(thread, std::move(words));

@@ -22,6 +22,8 @@ public:
     virtual fiber_core& next_to_run() noexcept = 0;
     /// A parked fiber has to be thrown out of its wait.
     virtual void interrupt_wait(fiber_core& parked) noexcept = 0;
+    /// The frames of a fiber that is not running are about to go without having been unwound.
+    virtual void abandon(fiber_core& fiber) noexcept = 0;
     /// Something lies in the thread's graveyard. Any thread, under the graveyard's lock.
     virtual void graveyard_filled() noexcept = 0;
     virtual void report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept = 0;

@@ -38,8 +38,8 @@ hub_core::hub_core(thread_state& thread)
       thread_(thread),
       round_(first_round),
       poller_(std::make_unique<poller>()),
-      loop_(*this),
-      trimmer_(thread, *poller_) {
+      trimmer_(thread, *poller_),
+      loop_(*this) {
     new (handle_room_) hub(this);
     loop_.owner = &thread;
     prepare_start(thread, loop_, *thread.current);

@@ -123,8 +123,6 @@ public:
     /// False when the current fiber has had its turn's worth of I/O without waiting: it should yield.
     bool spend_io_budget() noexcept { return --io_budget_ > 0; }
 
-    /// How many fibers wait for a descriptor: one more, one less.
-    std::size_t fd_waiters = 0;
     /// Watches of descriptors that coir does not own, by number, as long as somebody waits.
     std::unordered_map<int, std::unique_ptr<foreign_watch>> foreign_watches;
     std::uint32_t foreign_watches_made = 0;
@@ -132,6 +130,8 @@ public:
     std::atomic<bool> serves_a_pool{false};
     work_source* source = nullptr;
     posted_function_store posted;
+    /// How many fibers wait for a descriptor: one more, one less.
+    std::size_t fd_waiters = 0;
 
     // --- any thread
 
@@ -152,6 +152,7 @@ public:
 
     fiber_core& next_to_run() noexcept override;
     void interrupt_wait(fiber_core& parked) noexcept override;
+    void abandon(fiber_core& fiber) noexcept override;
     void graveyard_filled() noexcept override;
     void report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept override;
     void end_fibers() noexcept override;
@@ -202,6 +203,7 @@ private:
     int io_budget_;
     thread_state& thread_;
 
+    // --- and these by each round of the loop
     // What budget_ starts from: so many, or at least as many as the kernel has just reported events, for each of which
     // a fiber will run: to ask it for more before they have would only be a system call more.
     int round_;
@@ -209,19 +211,21 @@ private:
     std::int64_t round_start_ = 0;
     schedule* order_ = nullptr;
     fiber_core* polling_ = nullptr;  // the main fiber, while an embedding loop waits for the end of a round
-    timer_queue timers_;
     std::unique_ptr<poller> poller_;
     remote_queue remote_;
-    ref_count refs_;
-    loop_fiber loop_;
-    alignas(hub) std::byte handle_room_[sizeof(hub)];  // what hub::current() refers to; not counted
-    unhandled_handler unhandled_;
-    std::atomic<bool> is_burying_{false};
     std::atomic<bool> is_nudged_{false};
     std::atomic<bool> is_stuck_{false};  // counted among the stuck: see deadlock.hpp
-    std::int64_t suspicion_at_ = 0;      // when to say that it looks like a deadlock
-    lookout lookout_;
+    std::atomic<bool> is_burying_{false};
+    ref_count refs_;
     trimmer trimmer_;
+    loop_fiber loop_;
+    timer_queue timers_;
+
+    // --- rarely touched
+    alignas(hub) std::byte handle_room_[sizeof(hub)];  // what hub::current() refers to; not counted
+    unhandled_handler unhandled_;
+    std::int64_t suspicion_at_ = 0;  // when to say that it looks like a deadlock
+    lookout lookout_;
 };
 
 /// "waits for mutex 0x7f..", "is ready to run", ...

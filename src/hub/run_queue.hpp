@@ -40,6 +40,14 @@ public:
         if (!chosen->next_ready) last_link_ = &chosen->next_ready;
     }
 
+    /// Requires that it is on the queue.
+    void remove(fiber_core& fiber) noexcept {
+        std::size_t place = 0;
+        for (fiber_core* other = first_; other != &fiber; other = other->next_ready) ++place;
+        bring_to_front(place);
+        pop_first();
+    }
+
     template <class Function>
     void for_each(Function function) const {
         for (fiber_core* fiber = first_; fiber; fiber = fiber->next_ready) function(*fiber);

@@ -10,8 +10,8 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <string>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace coir::detail {
@@ -121,6 +121,19 @@ void hub_core::end_fibers() noexcept {
         if (fiber.state() == fiber_state::parked) fiber.waiting->abandon();
         give_up_on(thread_, fiber, why);
     }
+}
+
+/// A waker that has taken its waiter before sends it here: that must have come in while the waiter is still there.
+void hub_core::abandon(fiber_core& fiber) noexcept {
+    timers_.cancel_if([&](const timer& t) { return t.fiber == &fiber; });
+    while (!fiber.interrupts.empty()) fiber.interrupts.pop_front();
+    if (fiber.state() == fiber_state::parked) {
+        for (spin_wait pause; fiber.state() == fiber_state::parked && !fiber.waiting->abandon(); pause.once()) {
+            run_remote_items();
+        }
+        fiber.waiting = nullptr;
+    }
+    if (fiber.state() == fiber_state::queued) ready_.remove(fiber);
 }
 
 void hub_core::retire() noexcept {

@@ -94,6 +94,29 @@ TEST(stack_pool, counts_reuses_and_separates_sizes) {
     EXPECT_EQ(pool.in_use(), 0u);
 }
 
+TEST(stack_pool, guards_the_next_stacks_in_the_same_call) {
+    static int calls = 0;
+    static std::size_t most = 0;
+    calls = 0;
+    sys.process_madvise = [](const iovec* ranges, size_t count, int advice) {
+        ++calls;
+        return coir::detail::call_process_madvise(ranges, std::min(count, most), advice);
+    };
+    for (const std::size_t at_once : {16, 5}) {
+        most = at_once;
+        calls = 0;
+        stack_pool pool;
+        std::vector<stack_slot*> taken;
+        for (int i = 0; i < 40; ++i) {
+            taken.push_back(&pool.acquire(64 * 1024));
+            EXPECT_TRUE(taken.back()->is_guarded);
+        }
+        EXPECT_LE(calls, 40 / static_cast<int>(at_once) + 3);  // slabs come between
+        for (stack_slot* s : taken) pool.release(*s);
+    }
+    sys.process_madvise = coir::detail::call_process_madvise;
+}
+
 TEST(stack_pool, tops_are_spread_within_one_page_and_aligned) {
     stack_pool pool;
     std::vector<std::uintptr_t> offsets;

@@ -3,8 +3,10 @@
 #include <coir/task.hpp>
 
 #include "base/syscall.hpp"
+#include "hub/posted_function.hpp"
 #include "task/leftovers.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -16,6 +18,13 @@ namespace {
 
 using coir::hub;
 using hub_post = task_tests::clean_test;
+
+/// Returns when all that has been posted has run.
+void let_posts_run() {
+    coir::event done;
+    hub::current().post([&] { done.set(); });
+    done.wait();
+}
 
 TEST_F(hub_post, from_the_own_thread_runs_when_the_fiber_suspends) {
     int ran = 0;
@@ -87,6 +96,59 @@ TEST_F(hub_post, what_was_not_run_is_destroyed_with_the_hub) {
     auto token = std::make_shared<int>(1);
     std::thread([&] { hub::current().post([token] {}); }).join();
     EXPECT_EQ(token.use_count(), 1);
+}
+
+TEST_F(hub_post, what_has_run_is_destroyed_at_once) {
+    auto token = std::make_shared<int>(1);
+    for (int i = 0; i < 3; ++i) {
+        hub::current().post([token] {});
+        EXPECT_EQ(token.use_count(), 2);
+        let_posts_run();
+        EXPECT_EQ(token.use_count(), 1);
+    }
+}
+
+TEST_F(hub_post, spent_functions_go_back_to_whoever_posts) {
+    coir::detail::posted_function_store store;
+    std::vector<const void*> made, made_again;
+    const auto take_some = [&](std::vector<const void*>& places) {
+        std::vector<coir::detail::posted_function*> taken;
+        for (int i = 0; i < 10; ++i) taken.push_back(&store.take([] {}));
+        places.assign(taken.begin(), taken.end());
+        return taken;
+    };
+    std::thread([&] {
+        for (auto* f : take_some(made)) store.give_back(*f);
+        store.give_back(store.take([] {}));  // the one in hand is the first of those
+        for (auto* f : take_some(made_again)) f->drop();
+    }).join();
+    EXPECT_NE(std::ranges::find(made, made_again.front()), made.end());
+}
+
+TEST_F(hub_post, more_spent_functions_than_anybody_needs_are_freed) {
+    coir::detail::posted_function_store store;
+    std::vector<coir::detail::posted_function*> taken;
+    for (int i = 0; i < 1000; ++i) taken.push_back(&store.take([] {}));
+    for (auto* f : taken) store.give_back(*f);
+}
+
+/// Posts when its thread ends, after whatever the thread has used since it was made.
+struct last_words {
+    ~last_words() { to->post([count = count] { ++*count; }); }
+    std::optional<hub> to;
+    int* count = nullptr;
+};
+
+TEST_F(hub_post, from_the_destructors_of_a_thread_arrives) {
+    int count = 0;
+    std::thread([&count, here = hub::current()] {
+        static thread_local last_words words;
+        words.to = here;
+        words.count = &count;
+        for (int i = 0; i < 300; ++i) here.post([&count] { ++count; });
+    }).join();
+    let_posts_run();
+    EXPECT_EQ(count, 301);
 }
 
 TEST_F(hub_post, posts_while_a_hub_ends_run_or_are_refused) {

@@ -1,0 +1,93 @@
+// The memory of control blocks that is used again.
+#include <coir/task.hpp>
+
+#include "fiber/block_cache.hpp"
+#include "task/leftovers.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using coir::detail::block_cache;
+using blocks = task_tests::clean_test;
+
+#if defined(COIR_ASAN) || defined(COIR_TSAN)
+constexpr bool keeps_any = false;
+#else
+constexpr bool keeps_any = true;
+#endif
+
+TEST(block_cache, gives_back_what_was_freed_last_for_the_same_size) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer is to see each use after the end";
+    block_cache cache;
+    void* a = cache.take(300);
+    void* b = cache.take(300);
+    void* other = cache.take(100);
+    cache.give(a, 300), cache.give(other, 100), cache.give(b, 300);
+    EXPECT_EQ(cache.take(300), b);
+    EXPECT_EQ(cache.take(300), a);
+    EXPECT_EQ(cache.take(100), other);
+    cache.give(a, 300), cache.give(b, 300), cache.give(other, 100);
+}
+
+TEST(block_cache, serves_sizes_that_share_a_bin_with_room_for_each) {
+    block_cache cache;
+    for (std::size_t size = 8; size < 1200; ++size) {
+        void* block = cache.take(size);
+        std::memset(block, 1, size);
+        cache.give(block, size);
+        block = cache.take(size + 1);
+        std::memset(block, 2, size + 1);  // the sanitizer's, and malloc's, to notice
+        cache.give(block, size + 1);
+    }
+}
+
+TEST(block_cache, keeps_no_more_than_a_megabyte) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer is to see each use after the end";
+    block_cache cache;
+    std::vector<void*> taken;
+    for (int i = 0; i < 5000; ++i) taken.push_back(cache.take(512));
+    for (void* block : taken) cache.give(block, 512);
+    EXPECT_LE(cache.bytes(), (std::size_t{1} << 20) + 1024);
+    EXPECT_GT(cache.bytes(), std::size_t{1} << 19);
+    cache.clear();
+    EXPECT_EQ(cache.bytes(), 0u);
+}
+
+TEST_F(blocks, a_task_follows_another_one_without_an_allocation_of_its_own) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer is to see each use after the end";
+    const auto address_of_one = [] {
+        auto t = coir::spawn([] {});
+        t.join();
+        return reinterpret_cast<std::uintptr_t>(&t.core());
+    };
+    const auto first = address_of_one();
+    EXPECT_EQ(address_of_one(), first);
+    coir::hub::current().trim();
+    EXPECT_EQ(coir::detail::this_thread().blocks.bytes(), 0u);
+}
+
+TEST_F(blocks, come_from_one_thread_and_go_on_another) {
+    std::vector<coir::task<int>> tasks;
+    for (int i = 0; i < 100; ++i) tasks.push_back(coir::spawn([i] { return i; }));
+    for (auto& t : tasks) t.join();
+    std::thread([mine = std::move(tasks)]() mutable { mine.clear(); }).join();
+    std::thread([] {
+        for (int i = 0; i < 100; ++i) coir::spawn([] {}).join();
+    }).join();
+}
+
+TEST_F(blocks, of_tasks_with_large_alignment_are_aligned) {
+    struct alignas(256) wide {
+        char byte = 7;
+    };
+    for (int i = 0; i < 10; ++i) {
+        auto t = coir::spawn([w = wide()] { return reinterpret_cast<std::uintptr_t>(&w) % 256 + w.byte; });
+        EXPECT_EQ(t.get(), 7u);
+    }
+}
+
+}  // namespace

@@ -1,0 +1,104 @@
+// A fiber ends its thread with pthread_exit: it is unwound, and what the main fiber waited for finds nobody there.
+#include <coir/hub.hpp>
+#include <coir/sync.hpp>
+#include <coir/task.hpp>
+
+#include "task/leftovers.hpp"
+
+#include <pthread.h>
+
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+using coir::this_fiber::sleep_for;
+using coir::this_fiber::yield;
+using pthread_exit_in_a_task = task_tests::clean_test;
+
+/// Runs `main` on a thread of its own, of which a task ends it meanwhile; then one that spoils what `main` has left
+/// on the stack. True if the task was unwound.
+template <class Main>
+bool ends_thread(Main main) {
+    bool unwound = false;
+    struct note {
+        ~note() { *at = true; }
+        bool* at;
+    };
+    std::thread([&] {
+        coir::spawn([&] {
+            const note when_unwound{&unwound};
+            sleep_for(2ms);
+            ::pthread_exit(nullptr);
+        });
+        main();
+        ADD_FAILURE() << "the thread has gone on";
+    }).join();
+    return unwound;
+}
+
+/// Is destroyed at the end of its thread, and needs as much stack as the main fiber had in use.
+struct spoils_the_stack {
+    ~spoils_the_stack() {
+        volatile char room[64 * 1024];
+        for (volatile char& c : room) c = 0x5a;
+        sleep_for(5ms);
+    }
+};
+thread_local spoils_the_stack spoiler;
+
+TEST_F(pthread_exit_in_a_task, while_main_sleeps) {
+    EXPECT_TRUE(ends_thread([] {
+        (void)&spoiler;
+        sleep_for(4ms);
+    }));
+}
+
+TEST_F(pthread_exit_in_a_task, while_main_waits_with_a_limit) {
+    coir::event never;
+    EXPECT_TRUE(ends_thread([&] {
+        (void)&spoiler;
+        const coir::timeout limit(4ms);
+        never.wait();
+    }));
+    never.set();
+}
+
+TEST_F(pthread_exit_in_a_task, while_main_waits_for_what_comes_later) {
+    coir::event later;
+    EXPECT_TRUE(ends_thread([&] {
+        (void)&spoiler;
+        later.wait();
+    }));
+    later.set();
+}
+
+TEST_F(pthread_exit_in_a_task, while_main_joins_a_task) {
+    EXPECT_TRUE(ends_thread([] {
+        (void)&spoiler;
+        coir::spawn([] { sleep_for(4ms); }).join();
+    }));
+}
+
+TEST_F(pthread_exit_in_a_task, while_main_is_ready_to_run) {
+    EXPECT_TRUE(ends_thread([] {
+        (void)&spoiler;
+        for (;;) yield();
+    }));
+}
+
+TEST_F(pthread_exit_in_a_task, in_the_instant_in_which_main_is_woken) {
+    for (int round = 0; round < 20; ++round) {
+        coir::semaphore permits(0);
+        std::thread waker([&] {
+            for (int i = 0; i < 2000; ++i) permits.release();
+        });
+        EXPECT_TRUE(ends_thread([&] {
+            (void)&spoiler;
+            for (;;) permits.acquire();
+        }));
+        waker.join();
+    }
+}
+
+}  // namespace
