@@ -160,14 +160,14 @@ value arrived_with_mail(thread_state& thread) {
     return got.open();
 }
 
-void finish_current(thread_state& thread, message words) noexcept {
+fiber_core& finish_current(thread_state& thread, message words) noexcept {
     fiber_core& self = *thread.current;
     destroy_locals(self);
     // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
     if (!std::exchange(self.owns_itself, true)) self.add_ref();
     self.set_state(fiber_state::dead);
     self.unlink();
-    switch_for_good(thread, successor(thread, std::move(words), self.stack));
+    return successor(thread, std::move(words), self.stack);
 }
 
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {

@@ -19,12 +19,29 @@ struct abandon_main {
     thread_state& thread;
 };
 
-/// One fiber, and after it those that take its stack over.
+/// Leaves the current fiber, which is dead. Its stack is released, and its reference to itself dropped, from the other
+/// side: by arrived(). Returns if `to` has taken the stack over: then it is the current fiber, and is to be run.
+[[gnu::always_inline]] inline void switch_for_good(thread_state& thread, fiber_core& to) noexcept {
+    fiber_core& from = *thread.current;
+    thread.corpse = &from;
+    if (to.stack != from.stack) {
+        switch_context(thread, to);
+        __builtin_unreachable();
+    }
+    from.stack = nullptr;
+    swap_language_state(thread, from, to);
+    thread.previous = &from;
+    thread.current = &to;
+    load_float_control(*thread.main);
+}
+
+/// One fiber, and after it those that take its stack over. It is left from this very frame, so that the processor's
+/// stack of return addresses is, for whoever goes on, as that one has left it.
 [[noreturn]] void run_fibers(thread_state& thread) {
     const abandon_main when_unwound{thread};
     for (;;) {
-        message words = thread.current->run();
-        finish_current(thread, std::move(words));
+        fiber_core& next = finish_current(thread, thread.current->run());
+        switch_for_good(thread, next);
     }
 }
 
@@ -40,20 +57,6 @@ COIR_SWITCH_FUNCTION raw::transfer_t save_origin(raw::transfer_t t) noexcept {
     keep_sticky_flags(*this_thread_state, t.fctx);
     static_cast<fiber_core*>(t.data)->context = t.fctx;
     return t;
-}
-
-void switch_for_good(thread_state& thread, fiber_core& to) noexcept {
-    fiber_core& from = *thread.current;
-    thread.corpse = &from;
-    if (to.stack != from.stack) {
-        switch_context(thread, to);
-        __builtin_unreachable();
-    }
-    from.stack = nullptr;
-    swap_language_state(thread, from, to);
-    thread.previous = &from;
-    thread.current = &to;
-    load_float_control(*thread.main);
 }
 
 void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {

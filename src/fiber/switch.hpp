@@ -71,10 +71,6 @@ COIR_SWITCH_INLINE void switch_context(thread_state& thread, fiber_core& to) noe
     settle(thread, false);
 }
 
-/// The same for a current fiber that is dead. Its stack is released, and its reference to itself dropped, from the
-/// other side: by arrived(). Returns if `to` has taken the stack over: then it is the current fiber, and is to be run.
-void switch_for_good(thread_state& thread, fiber_core& to) noexcept;
-
 /// Gives a fiber that has never run a stack with a frame that runs it: a vacant one, or one of the pool. Control words
 /// of floating point are those of `switcher`. Strong guarantee: throws fiber_error or std::bad_alloc, and it is still
 /// unstarted.

@@ -75,7 +75,7 @@ public:
     // --- what the current fiber asks for
 
     /// Switches away from the current fiber, which is parked or queued, and returns when it runs again.
-    void switch_away() {
+    [[gnu::always_inline]] void switch_away() {
         fiber_core* ready = budget_ > 0 ? ready_.pop_started() : nullptr;
         if (ready) [[likely]] {
             --budget_;
