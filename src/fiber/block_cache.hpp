@@ -44,7 +44,7 @@ public:
         bytes_ = 0;
     }
 
-    /// How many it keeps.
+    /// How much it keeps.
     std::size_t bytes() const noexcept { return bytes_; }
 
 private:

@@ -18,6 +18,13 @@ inline void link_call(fiber_core& self, fiber_core& target) noexcept {
     self.switched_to = &target;
 }
 
+/// Nobody is away on a call into `self` any more.
+inline fiber_core* take_switcher(fiber_core& self) noexcept {
+    fiber_core* caller = std::exchange(self.switcher, nullptr);
+    if (caller) caller->switched_to = nullptr;
+    return caller;
+}
+
 inline void unlink_call(fiber_core& self) noexcept {
     if (!self.switched_to) return;
     self.switched_to->switcher = nullptr;

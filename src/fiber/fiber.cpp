@@ -3,8 +3,6 @@
 #include "fiber/exchange.hpp"
 #include "fiber/lifecycle.hpp"
 
-#include <cxxabi.h>
-
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -38,12 +36,11 @@ private:
         try {
             arrived(thread, false);
             return {body_(std::move(first.sent)), nullptr};
-        } catch (abi::__forced_unwind&) {
-            throw;
         } catch (const fiber_exit& exit) {
             return {value(exit), nullptr};
         } catch (...) {
-            return {{}, std::current_exception()};
+            if (std::exception_ptr error = std::current_exception()) return {{}, std::move(error)};
+            throw;  // pthread_exit unwinds with what is no exception of C++
         }
     }
 

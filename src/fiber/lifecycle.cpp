@@ -17,13 +17,6 @@ constexpr unsigned most_exits = 100;
 constexpr const char* ignored_exits =
     "ignored fiber_exit 100 times and never runs again: let fiber_exit pass, or rethrow it";
 
-/// Nobody is away on a call into `self` any more.
-fiber_core* take_switcher(fiber_core& self) noexcept {
-    fiber_core* caller = std::exchange(self.switcher, nullptr);
-    if (caller) caller->switched_to = nullptr;
-    return caller;
-}
-
 /// Rule 3: the nearest live ancestor; when that one cannot accept, the last switcher, as long as it still waits.
 fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_switcher) noexcept {
     if (!dead.is_task()) {
@@ -163,6 +156,8 @@ value arrived_with_mail(thread_state& thread) {
 fiber_core& finish_current(thread_state& thread, message words) noexcept {
     fiber_core& self = *thread.current;
     destroy_locals(self);
+    // What nobody inherits goes while it is alive: a destructor may suspend.
+    while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
     // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
     if (!std::exchange(self.owns_itself, true)) self.add_ref();
     self.set_state(fiber_state::dead);

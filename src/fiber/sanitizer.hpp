@@ -82,6 +82,13 @@ inline void prepare_stack(sanitizer_state&, const void*, std::size_t) noexcept {
 inline void forget_stack(sanitizer_state&) noexcept {}
 #endif
 
+/// The frames on it go without having returned or been unwound.
+inline void forget_frames([[maybe_unused]] const void* low, [[maybe_unused]] std::size_t size) noexcept {
+#ifdef COIR_ASAN
+    if (low) __asan_unpoison_memory_region(low, size);
+#endif
+}
+
 inline void retire_stack([[maybe_unused]] const void* low, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIR_ASAN
     __lsan_unregister_root_region(low, size);

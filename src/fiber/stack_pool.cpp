@@ -82,7 +82,9 @@ void stack_pool::install_guards(size_class& c) noexcept {
         guards[count++] = {s->low - guard_size, guard_size};
     }
     const ssize_t bytes = sys.process_madvise(guards, count, madv_guard_install);
-    if (bytes < 0 && errno != ENOMEM) guards_go_in_batches.store(false, std::memory_order_relaxed);
+    if (bytes < 0 && (errno == EBADF || errno == EINVAL || errno == ENOSYS || errno == EPERM)) {
+        guards_go_in_batches.store(false, std::memory_order_relaxed);
+    }
     std::size_t done = bytes < 0 ? 0 : static_cast<std::size_t>(bytes) / guard_size;
     for (stack_slot* s = c.free; done > 0; s = s->next_free, --done) s->is_guarded = true;
 }

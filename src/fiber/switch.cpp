@@ -11,10 +11,13 @@ namespace {
 namespace raw = boost::context::detail;
 
 /// pthread_exit unwinds the fiber that calls it, and then the thread goes on at the very start of its own stack: what
-/// the main fiber has there, and waits with, is gone.
+/// the main fiber has there, and waits with, is gone. From here on it accepts no switch.
 struct abandon_main {
     ~abandon_main() {
         if (thread.sched) thread.sched->abandon(*thread.main);
+        thread.main->waiting = nullptr;
+        thread.main->set_state(fiber_state::running);
+        forget_frames(thread.main_stack.low, thread.main_stack.size);
     }
     thread_state& thread;
 };

@@ -3,10 +3,10 @@
 // the former on whatever stack it is called from, and must not unwind anything.
 #include "fiber/thread_state.hpp"
 
+#include "fiber/exchange.hpp"
 #include "fiber/fiber_locals.hpp"
 #include "fiber/lifecycle.hpp"
 #include "fiber/stack_overflow.hpp"
-#include "fiber/switch.hpp"
 
 #include <coir/base/error.hpp>
 
@@ -75,8 +75,7 @@ void return_to_main(thread_state& thread) noexcept {
     fiber_core& left = *std::exchange(thread.current, thread.main);
     thread.exceptions->caught = thread.main->language.caught;
     thread.exceptions->uncaught = thread.main->language.uncaught;
-    thread.main->set_state(fiber_state::running);
-    thread.main->waiting = nullptr;
+    take_switcher(left);
     destroy_locals(left);
     if (left.is_task()) {
         left.end_early(std::make_exception_ptr(task_cancelled("the task has ended its thread")));
@@ -105,13 +104,15 @@ void retire(void* state) noexcept {
     thread_state& thread = *static_cast<thread_state*>(state);
     end_fibers(thread);
     while (!thread.fibers.empty()) give_up_on(thread, *thread.fibers.begin(), "did not end with its thread");
-    if (thread.sched) thread.sched->retire();
+    thread.trace = nullptr;
+    while (thread.sched) {
+        thread.sched->retire();
+        empty_graveyard(thread);  // what is destroyed there may make another one
+    }
     empty_graveyard(thread);
     thread.graveyard_lock.lock();
-    thread.sched = nullptr;
     thread.is_alive = false;
     thread.graveyard_lock.unlock();
-    thread.trace = nullptr;
 #ifdef COIR_ASAN
     if (thread.main_stack.low) __lsan_unregister_root_region(thread.main_stack.low, thread.main_stack.size);
     thread.main_stack.low = nullptr;

@@ -29,7 +29,7 @@ public:
     virtual void report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept = 0;
     /// The thread is about to end: ends its fibers, as far as they let it. May be called again.
     virtual void end_fibers() noexcept = 0;
-    /// No fiber is left. The scheduler is gone afterwards.
+    /// No fiber is left. The scheduler is gone afterwards, and thread_state::sched null.
     virtual void retire() noexcept = 0;
 
 protected:
@@ -61,7 +61,7 @@ public:
     std::exception_ptr mail_error;   // or what it will throw
     exception_globals* exceptions = nullptr;
     int* error_number = nullptr;
-    unsigned float_flags = 0;  // sticky ones: see switch.cpp
+    unsigned float_flags = 0;  // sticky ones: see float_state.hpp
     std::shared_ptr<trace_callback> trace;
     bool is_tracing = false;
 

@@ -157,26 +157,22 @@ void hub_core::interrupt_wait(fiber_core& parked) noexcept {
 }
 
 bool hub_core::send(remote_item& item) noexcept {
-    // The item may end the last fiber of this hub, and the hub with it, as soon as it is linked.
-    add_ref();
-    const bool is_sent = send_held(item);
-    drop_ref();
-    return is_sent;
-}
-
-bool hub_core::send_held(remote_item& item) noexcept {
     if (thread_.is_lost.load(std::memory_order_relaxed)) return false;  // it stayed in the parent of a fork
+    // As soon as it is linked the item may end the last fiber of this hub, drop the handle that the caller has, and so
+    // end the hub.
+    add_ref();
     const remote_queue::result result = remote_.push(item);
     if (result == remote_queue::result::must_wake) {
         no_longer_stuck();
         poller_->wake();
     }
+    drop_ref();
     return result != remote_queue::result::closed;
 }
 
 bool hub_core::post(unique_function<void()>&& function) {
     posted_function& item = posted.take(std::move(function));
-    if (send_held(item)) return true;
+    if (send(item)) return true;
     item.drop();
     return false;
 }

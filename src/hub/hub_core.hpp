@@ -137,7 +137,6 @@ public:
 
     /// False, and the item is the caller's as before, when the hub has ended.
     bool send(remote_item& item) noexcept;
-    /// Requires that somebody keeps the hub_core until it returns: a handle, or the lock of its thread's graveyard.
     bool post(unique_function<void()>&& function);
     /// Ends its sleep, so that it looks around.
     void look_around() noexcept;
@@ -176,7 +175,6 @@ private:
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
     void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
-    bool send_held(remote_item& item) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;

@@ -28,7 +28,7 @@ void hub_core::run_loop() {
         wait_for_events();
         expire_timers();
         run_fibers();
-        if (polled) resume_poller();
+        if (polled && polling_) resume_poller();
     }
 }
 

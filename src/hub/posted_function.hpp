@@ -33,7 +33,7 @@ public:
     void give_back(posted_function& spent) noexcept;
 
 private:
-    static constexpr std::size_t most = 256;
+    static constexpr std::size_t most = 64;
 
     std::atomic<remote_item*> for_others_{nullptr};  // linked by next_remote; only the hub puts something there
     remote_item* gathered_ = nullptr;                // until then

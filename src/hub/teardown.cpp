@@ -123,17 +123,23 @@ void hub_core::end_fibers() noexcept {
     }
 }
 
-/// A waker that has taken its waiter before sends it here: that must have come in while the waiter is still there.
+/// What stands on one queue, at most. A waker that has taken its waiter before sends it here: that must have come in
+/// while the waiter is still there.
 void hub_core::abandon(fiber_core& fiber) noexcept {
+    const bool is_loop = std::exchange(thread_.current->is_loop, true);  // what runs here may not suspend
     timers_.cancel_if([&](const timer& t) { return t.fiber == &fiber; });
     while (!fiber.interrupts.empty()) fiber.interrupts.pop_front();
     if (fiber.state() == fiber_state::parked) {
         for (spin_wait pause; fiber.state() == fiber_state::parked && !fiber.waiting->abandon(); pause.once()) {
             run_remote_items();
         }
-        fiber.waiting = nullptr;
     }
-    if (fiber.state() == fiber_state::queued) ready_.remove(fiber);
+    if (polling_ == &fiber) {
+        polling_ = nullptr;
+    } else if (fiber.state() == fiber_state::queued) {
+        ready_.remove(fiber);
+    }
+    thread_.current->is_loop = is_loop;
 }
 
 void hub_core::retire() noexcept {
@@ -143,6 +149,7 @@ void hub_core::retire() noexcept {
     while (next) std::exchange(next, next->next_remote)->drop();
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
     unhandled_ = nullptr;
+    foreign_watches.clear();  // of fibers that have not ended
     {
         const std::lock_guard guard(thread_.graveyard_lock);
         thread_.sched = nullptr;

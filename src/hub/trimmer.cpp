@@ -57,7 +57,7 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_stacks_left_ = most == 0;
     }
     is_at_it_ = unseen_ != 0 || are_stacks_left_;
-    if (is_at_it_ || are_warm_left_ || has_run_) set(is_at_it_ ? short_pause : period);
+    if (is_at_it_ || are_warm_left_ || has_run_ || thread_.blocks.bytes() != 0) set(is_at_it_ ? short_pause : period);
 }
 
 bool trimmer::trim() noexcept {

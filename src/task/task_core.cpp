@@ -3,8 +3,6 @@
 #include "fiber/switch.hpp"
 #include "hub/hub_core.hpp"
 
-#include <cxxabi.h>
-
 #include <fmt/format.h>
 
 #include <atomic>
@@ -65,14 +63,13 @@ std::exception_ptr task_core::call() {
         } else {
             was_cancelled_ = true;
         }
-    } catch (abi::__forced_unwind&) {
-        throw;
     } catch (const cancelled&) {
         was_cancelled_ = true;
     } catch (const fiber_exit&) {
         was_cancelled_ = true;
     } catch (...) {
-        return std::current_exception();
+        if (std::exception_ptr error = std::current_exception()) return error;
+        throw;  // pthread_exit unwinds with what is no exception of C++
     }
     return nullptr;
 }

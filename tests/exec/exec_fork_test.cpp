@@ -90,6 +90,9 @@ TEST_F(exec_fork, while_all_threads_of_the_default_pool_are_busy) {
 
 /// Row T8.
 TEST_F(exec_fork, while_other_threads_submit) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer's allocator does not wait at the fork for the locks that other threads hold in it";
+#endif
     thread_pool pool(2);
     std::atomic<bool> stop{false};
     std::thread submitter([&] {

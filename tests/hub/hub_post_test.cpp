@@ -6,6 +6,9 @@
 #include "hub/posted_function.hpp"
 #include "task/leftovers.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -149,6 +152,44 @@ TEST_F(hub_post, from_the_destructors_of_a_thread_arrives) {
     }).join();
     let_posts_run();
     EXPECT_EQ(count, 301);
+}
+
+/// The hub has ended, and its descriptors are others', when the thread that has posted goes on.
+TEST_F(hub_post, a_function_may_drop_the_handle_by_which_it_came) {
+    static thread_local bool is_slow = false;
+    static std::atomic<bool> go_on;
+    go_on = false;
+    coir::detail::sys.write = [](int fd, const void* data, size_t size) {
+        while (is_slow && !go_on) ::sched_yield();
+        return ::write(fd, data, size);
+    };
+    coir::event stop;
+    std::atomic<hub*> target{nullptr};
+    std::thread owner([&] {
+        target = &hub::current();
+        while (!stop.wait_for(std::chrono::milliseconds(20))) continue;
+    });
+    while (!target) ::sched_yield();
+    std::thread poster([&, job = std::make_unique<hub>(*target.load())]() mutable {
+        is_slow = true;
+        hub& home = *job;
+        home.post([&stop, mine = std::move(job)]() mutable {
+            mine.reset();
+            stop.set();
+        });
+    });
+    owner.join();
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_NONBLOCK), 0);
+    std::vector<int> copies;
+    for (int i = 0; i < 8; ++i) copies.push_back(::dup(ends[1]));
+    go_on = true;
+    poster.join();
+    coir::detail::sys.write = ::write;
+    char byte;
+    EXPECT_EQ(::read(ends[0], &byte, 1), -1) << "the wake has gone to a stranger";
+    for (const int fd : copies) ::close(fd);
+    ::close(ends[0]), ::close(ends[1]);
 }
 
 TEST_F(hub_post, posts_while_a_hub_ends_run_or_are_refused) {

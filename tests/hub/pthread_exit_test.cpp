@@ -1,4 +1,5 @@
-// A fiber ends its thread with pthread_exit: it is unwound, and what the main fiber waited for finds nobody there.
+// A fiber ends its thread with pthread_exit: it is unwound, and what the main fiber waited for, if it was one thing,
+// finds nobody there.
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
@@ -7,7 +8,12 @@
 
 #include <pthread.h>
 
+#include <string>
 #include <thread>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace {
 
@@ -15,6 +21,17 @@ using namespace std::chrono_literals;
 using coir::this_fiber::sleep_for;
 using coir::this_fiber::yield;
 using pthread_exit_in_a_task = task_tests::clean_test;
+
+/// What a thread allocates while it has one is not looked for.
+struct lost_memory {
+#if defined(__SANITIZE_ADDRESS__)
+    lost_memory() { __lsan_disable(); }
+    ~lost_memory() { __lsan_enable(); }
+#else
+    lost_memory() {}
+    ~lost_memory() {}
+#endif
+};
 
 /// Runs `main` on a thread of its own, of which a task ends it meanwhile; then one that spoils what `main` has left
 /// on the stack. True if the task was unwound.
@@ -25,7 +42,9 @@ bool ends_thread(Main main) {
         ~note() { *at = true; }
         bool* at;
     };
+    const lost_memory what_the_frames_own;
     std::thread([&] {
+        const lost_memory what_these_own;
         coir::spawn([&] {
             const note when_unwound{&unwound};
             sleep_for(2ms);
@@ -85,6 +104,51 @@ TEST_F(pthread_exit_in_a_task, while_main_is_ready_to_run) {
         (void)&spoiler;
         for (;;) yield();
     }));
+}
+
+TEST_F(pthread_exit_in_a_task, while_main_polls_for_another_loop) {
+    EXPECT_TRUE(ends_thread([] {
+        (void)&spoiler;
+        for (;;) coir::hub::current().poll();
+    }));
+}
+
+/// Looks around when its thread ends.
+struct describes {
+    ~describes() {
+        *text = coir::hub::current().describe_fibers();
+        sleep_for(2ms);
+    }
+    std::string* text = nullptr;
+};
+
+TEST_F(pthread_exit_in_a_task, the_main_fiber_reads_as_running) {
+    std::string text;
+    EXPECT_TRUE(ends_thread([&] {
+        static thread_local describes last;
+        last.text = &text;
+        sleep_for(1s);
+    }));
+    EXPECT_NE(text.find("\"main\" is running"), std::string::npos) << text;
+}
+
+TEST_F(pthread_exit_in_a_task, while_others_wait_for_that_fiber_to_switch_back) {
+    std::thread([] {
+        const lost_memory what_these_own;
+        static thread_local coir::fiber inner;
+        const coir::fiber outer([](coir::value) -> coir::value {
+            inner = coir::fiber([](coir::value) -> coir::value {
+                inner = {};
+                ::pthread_exit(nullptr);
+            });
+            const coir::fiber& to = inner;
+            to.switch_to();
+            return {};
+        });
+        coir::hub::current();
+        outer.switch_to();
+        ADD_FAILURE() << "the thread has gone on";
+    }).join();
 }
 
 TEST_F(pthread_exit_in_a_task, in_the_instant_in_which_main_is_woken) {

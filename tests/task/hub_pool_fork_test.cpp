@@ -126,6 +126,9 @@ TEST_F(pooled_fork, tasks_that_wait_to_be_started_are_not_started_in_the_child) 
 
 /// Row T8.
 TEST_F(pooled_fork, while_other_threads_spawn) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer's allocator does not wait at the fork for the locks that other threads hold in it";
+#endif
     hub_pool hubs(2);
     std::atomic<bool> stop{false};
     std::thread spawner([&] {

@@ -1,14 +1,17 @@
 // Tasks that are started where another one ends, on its stack: nothing of it is left there.
 #include <coir/hub.hpp>
+#include <coir/sync.hpp>
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
 
 #include <cerrno>
 #include <cfenv>
+#include <chrono>
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -98,6 +101,40 @@ TEST_F(succession, a_task_that_ends_may_be_the_last_to_refer_to_the_next) {
     }).join();
     inner->join();
     EXPECT_EQ(ran, 2);
+}
+
+/// A value that takes its time to go, and notes whether its fiber was alive then.
+struct slow_to_go {
+    explicit slow_to_go(bool& a) : was_alive(&a) {}
+    slow_to_go(slow_to_go&& other) noexcept : was_alive(std::exchange(other.was_alive, nullptr)) {}
+    ~slow_to_go() {
+        if (!was_alive) return;
+        const coir::fiber self = coir::fiber::current();
+        coir::this_fiber::sleep_for(std::chrono::milliseconds(2));
+        *was_alive = !self.dead();
+    }
+    bool* was_alive;
+};
+
+TEST_F(succession, a_value_that_nobody_inherits_goes_while_its_fiber_lives) {
+    const coir::fiber main = coir::fiber::current();
+    bool was_alive = false;
+    coir::event to_the_end;
+    const coir::fiber f([&](coir::value) -> coir::value {
+        to_the_end.wait();
+        return slow_to_go(was_alive);
+    });
+    coir::fiber caller;
+    auto calls_main_back = coir::spawn([&] {
+        caller = coir::fiber::current();
+        main.switch_to();
+    });
+    f.switch_to();  // it waits, and the task comes back here
+    to_the_end.set();
+    while (!f.dead()) coir::this_fiber::sleep_for(std::chrono::milliseconds(1));  // no heir: main is parked
+    EXPECT_TRUE(was_alive);
+    std::exchange(caller, {}).switch_to();
+    calls_main_back.join();
 }
 
 }  // namespace
