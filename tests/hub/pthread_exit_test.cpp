@@ -33,6 +33,17 @@ struct lost_memory {
 #endif
 };
 
+/// A thread that one of its fibers ends.
+template <class Body>
+void run_thread(Body body) {
+    const lost_memory its_state;
+    std::thread([&] {
+        const lost_memory what_frames_own;
+        body();
+        ADD_FAILURE() << "the thread has gone on";
+    }).join();
+}
+
 /// Runs `main` on a thread of its own, of which a task ends it meanwhile; then one that spoils what `main` has left
 /// on the stack. True if the task was unwound.
 template <class Main>
@@ -42,17 +53,14 @@ bool ends_thread(Main main) {
         ~note() { *at = true; }
         bool* at;
     };
-    const lost_memory what_the_frames_own;
-    std::thread([&] {
-        const lost_memory what_these_own;
+    run_thread([&] {
         coir::spawn([&] {
             const note when_unwound{&unwound};
             sleep_for(2ms);
             ::pthread_exit(nullptr);
         });
         main();
-        ADD_FAILURE() << "the thread has gone on";
-    }).join();
+    });
     return unwound;
 }
 
@@ -133,8 +141,7 @@ TEST_F(pthread_exit_in_a_task, the_main_fiber_reads_as_running) {
 }
 
 TEST_F(pthread_exit_in_a_task, while_others_wait_for_that_fiber_to_switch_back) {
-    std::thread([] {
-        const lost_memory what_these_own;
+    run_thread([] {
         static thread_local coir::fiber inner;
         const coir::fiber outer([](coir::value) -> coir::value {
             inner = coir::fiber([](coir::value) -> coir::value {
@@ -147,8 +154,7 @@ TEST_F(pthread_exit_in_a_task, while_others_wait_for_that_fiber_to_switch_back) 
         });
         coir::hub::current();
         outer.switch_to();
-        ADD_FAILURE() << "the thread has gone on";
-    }).join();
+    });
 }
 
 TEST_F(pthread_exit_in_a_task, in_the_instant_in_which_main_is_woken) {
