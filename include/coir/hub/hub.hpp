@@ -26,7 +26,8 @@ using unhandled_handler = std::function<void(std::string_view fiber_name, std::e
 /// otherwise, what it offers is for the hub's own thread.
 class hub {
 public:
-    /// The calling thread's; makes it at first use. Throws std::system_error when the kernel refuses it.
+    /// The calling thread's; makes it at first use. Throws std::system_error when the kernel refuses it. What it refers
+    /// to goes with the hub: other threads take a copy, which keeps it.
     static hub& current();
 
     hub(const hub& other) noexcept;
