@@ -187,16 +187,21 @@ TEST_F(offloaded, cancelled_after_it_has_started_the_call_ends_first) {
 }
 
 TEST_F(offloaded, a_limit_after_it_has_started_comes_after_the_call) {
-    std::atomic<bool> go{false}, ended{false};
-    auto t = coir::spawn([&] {
-        coir::wait_for(1ms, [&] {
-            offload([&] {
-                spin_until(go);
-                ended = true;
+    std::atomic<bool> begun{false}, go{false}, ended{false};
+    coir::task<void> t;
+    for (auto limit = 1ms; !begun; limit *= 2) {  // which may be over before it has started
+        t = coir::spawn([&, limit] {
+            coir::wait_for(limit, [&] {
+                offload([&] {
+                    begun = true;
+                    spin_until(go);
+                    ended = true;
+                });
             });
         });
-    });
-    coir::this_fiber::sleep_for(10ms);
+        coir::this_fiber::sleep_for(10 * limit);
+        if (t.done()) EXPECT_EQ(thrown_by([&] { t.get(); }), "timed_out");
+    }
     EXPECT_FALSE(t.done());
     go = true;
     EXPECT_EQ(thrown_by([&] { t.get(); }), "timed_out");
