@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -171,6 +172,7 @@ def main():
     os.chdir(peers.ROOT)
     peers.BUILD.mkdir(parents=True, exist_ok=True)
     process.raise_limits()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments.report:
         if not LAST.is_file():
             raise SystemExit("scripts/bench: there is no full run yet; scripts/bench makes one")

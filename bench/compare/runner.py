@@ -38,6 +38,7 @@ class Runner:
         self.progress = progress
         self.cost = {}  # (work, size, peer) -> seconds of its first run
         self.spent = 0.0
+        self.round = 0
 
     def lines(self, cases):
         """(work, size, [programs that do it]), those that nobody does left out."""
@@ -53,6 +54,10 @@ class Runner:
         os.sched_setaffinity(0, {process.FIRST})  # out of the way of in-process works
         try:
             self.run_rounds(cases)
+        except KeyboardInterrupt:
+            if self.round == 0:
+                raise
+            self.progress.say(f"Interrupted in round {self.round + 1}: what has been measured counts.")
         finally:
             os.sched_setaffinity(0, process.CORES)
 
@@ -66,6 +71,7 @@ class Runner:
                 if round_ == 0:
                     self.progress.say(f"Out of time: {work.name} and what follows it are left out.")
                 return
+            self.round = round_
             if self.wants(round_, work, size, program):
                 self.progress.show(self.spent, self.expected(plan[at:]),
                                    f"round {round_ + 1} of {self.pace.rounds}: {work.name} {size:,}, {program.peer}")
