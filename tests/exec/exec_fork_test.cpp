@@ -1,13 +1,7 @@
 // thread_pool and offload on both sides of a fork.
 #include "exec/thread_pool_test.hpp"
 
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cstdio>
-#include <functional>
 #include <memory>
 #include <thread>
 
@@ -18,25 +12,6 @@ using namespace exec_tests;
 using coir::thread_pool;
 
 using exec_fork = pool_test;
-
-/// What `body` returns in a child of this process; 128 and the signal's number if one ends it: SIGALRM after 20 s.
-int in_child(const std::function<int()>& body) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::alarm(20);
-        int rc = 99;
-        try {
-            rc = body();
-        } catch (const std::exception& e) {
-            std::fprintf(stderr, "in the child: %s\n", e.what());
-        } catch (...) {
-        }
-        ::_exit(rc);
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 TEST_F(exec_fork, the_child_can_offload) {
     EXPECT_EQ(coir::offload([] { return 1; }), 1);

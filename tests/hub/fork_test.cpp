@@ -4,38 +4,21 @@
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
+#include "task/process.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include <atomic>
-#include <functional>
 #include <thread>
 
 namespace {
 
 using namespace std::chrono_literals;
 using fork_in = task_tests::clean_test;
+using task_tests::in_child;
 using task_tests::until_parked;
-
-/// What `body` returns in a child of this process; 128 and the signal's number if one ends it, 99 for an exception.
-int in_child(const std::function<int()>& body) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        int rc = 99;
-        try {
-            rc = body();
-        } catch (const std::exception& e) {
-            std::fprintf(stderr, "in the child: %s\n", e.what());
-        } catch (...) {
-        }
-        ::_exit(rc);
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 TEST_F(fork_in, the_child_has_a_fresh_hub) {
     EXPECT_EQ(in_child([] {

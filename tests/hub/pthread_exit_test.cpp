@@ -7,7 +7,10 @@
 #include "task/leftovers.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 
+#include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -155,6 +158,31 @@ TEST_F(pthread_exit_in_a_task, while_others_wait_for_that_fiber_to_switch_back) 
         coir::hub::current();
         outer.switch_to();
     });
+}
+
+/// It stands before the wake that has already taken the main fiber off its queue, and must run for it.
+TEST_F(pthread_exit_in_a_task, a_posted_function_that_runs_then_may_not_suspend) {
+    coir::event wake;
+    std::optional<coir::hub> there;
+    std::atomic<bool> is_ready{false}, all_is_sent{false};
+    std::string thrown;
+    std::thread sender([&] {
+        while (!is_ready) ::sched_yield();
+        there->post([&] { thrown = task_tests::thrown_by([] { sleep_for(1ms); }); });
+        wake.set();
+        all_is_sent = true;
+    });
+    run_thread([&] {
+        there = coir::hub::current();
+        coir::spawn([&] {
+            is_ready = true;
+            while (!all_is_sent) ::sched_yield();
+            ::pthread_exit(nullptr);
+        });
+        wake.wait();
+    });
+    sender.join();
+    EXPECT_EQ(thrown, "fiber_error");
 }
 
 TEST_F(pthread_exit_in_a_task, in_the_instant_in_which_main_is_woken) {

@@ -6,13 +6,10 @@
 #include "task/hub_pool_test.hpp"
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
-#include <functional>
 #include <thread>
 #include <vector>
 
@@ -22,25 +19,6 @@ using namespace std::chrono_literals;
 using namespace hub_pool_tests;
 using coir::hub_pool;
 using task_tests::thrown_by;
-
-/// What `body` returns in a child of this process; 128 and the signal's number if one ends it: SIGALRM after 20 s.
-int in_child(const std::function<int()>& body) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ::alarm(20);
-        int rc = 99;
-        try {
-            rc = body();
-        } catch (const std::exception& e) {
-            std::fprintf(stderr, "in the child: %s\n", e.what());
-        } catch (...) {
-        }
-        ::_exit(rc);
-    }
-    int status = 0;
-    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 using pooled_fork = pooled;
 

@@ -6,55 +6,24 @@
 #include <coir/task.hpp>
 
 #include "task/leftovers.hpp"
+#include "task/process.hpp"
 
 #include <sched.h>
 
 #include <atomic>
 #include <chrono>
-#include <fstream>
 #include <string>
 #include <thread>
 
 namespace hub_pool_tests {
 
-#ifdef __SANITIZE_THREAD__
-inline constexpr bool is_tsan = true;
-#else
-inline constexpr bool is_tsan = false;
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr int share = 20;  // of what a plain build does
-#else
-inline constexpr int share = 1;
-#endif
-
-/// The kernel's count of this process's threads.
-inline int threads_alive() {
-    std::ifstream status("/proc/self/status");
-    std::string word;
-    int count = -1;
-    while (status >> word) {
-        if (word == "Threads:") status >> count;
-    }
-    return count;
-}
-
-/// A joined thread may be counted a moment longer.
-inline void until_threads_are(int count) {
-    while (threads_alive() != count) ::sched_yield();
-}
-
-/// ThreadSanitizer starts one of its own with the first thread of the program.
-inline int threads_to_begin_with() {
-    if (!is_tsan) return threads_alive();
-    std::thread([] {}).join();
-    until_threads_are(2);
-    return 2;
-}
-
-inline void spin_until(const std::atomic<bool>& flag) {
-    while (!flag) ::sched_yield();
-}
+using task_tests::in_child;
+using task_tests::is_tsan;
+using task_tests::share;
+using task_tests::spin_until;
+using task_tests::threads_alive;
+using task_tests::threads_to_begin_with;
+using task_tests::until_threads_are;
 
 /// No thread of a pool is left either.
 class pooled : public task_tests::clean_test {
