@@ -38,7 +38,7 @@ hub_core::hub_core(thread_state& thread)
       thread_(thread),
       round_(first_round),
       poller_(std::make_unique<poller>()),
-      trimmer_(thread, *poller_),
+      trimmer_(thread, *poller_, posted),
       loop_(*this) {
     new (handle_room_) hub(this);
     loop_.owner = &thread;

@@ -133,6 +133,11 @@ public:
     /// How many fibers wait for a descriptor: one more, one less.
     std::size_t fd_waiters = 0;
 
+    /// Of a posted function that has run.
+    void keep_spent(posted_function& spent) noexcept {
+        if (posted.give_back(spent)) trimmer_.was_busy();
+    }
+
     // --- any thread
 
     /// False, and the item is the caller's as before, when the hub has ended.

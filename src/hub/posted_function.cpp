@@ -2,7 +2,8 @@
 
 #include "hub/hub_core.hpp"
 
-#include <memory>
+#include <mutex>
+#include <utility>
 
 namespace coir::detail {
 
@@ -39,17 +40,18 @@ void posted_function::run_on_hub(hub_core& hub) noexcept {
         hub.report_unhandled("a posted function", std::current_exception());
     }
     function.reset();
-    hub.posted.give_back(*this);
+    hub.keep_spent(*this);
 }
 
 posted_function_store::~posted_function_store() {
-    delete_all(for_others_.load(std::memory_order_relaxed));
+    clear();
     delete_all(gathered_);
 }
 
 posted_function& posted_function_store::take(unique_function<void()>&& function) {
-    if (!in_hand && !is_over && for_others_.load(std::memory_order_relaxed)) {
-        fill_hand(for_others_.exchange(nullptr, std::memory_order_acquire));
+    if (!in_hand && !is_over) {
+        const std::lock_guard guard(lock_);
+        if (packs_count_ != 0) fill_hand(packs_[--packs_count_]);
     }
     remote_item* spare = in_hand;
     if (spare) {
@@ -62,13 +64,37 @@ posted_function& posted_function_store::take(unique_function<void()>&& function)
     return made;
 }
 
-void posted_function_store::give_back(posted_function& spent) noexcept {
-    if (count_ == most) return delete &spent;
-    ++count_;
+bool posted_function_store::give_back(posted_function& spent) noexcept {
     spent.next_remote = std::exchange(gathered_, &spent);
-    if (for_others_.load(std::memory_order_relaxed)) return;
-    for_others_.store(std::exchange(gathered_, nullptr), std::memory_order_release);
-    count_ = 0;
+    if (++gathered_count_ < pack_size) return false;
+    gathered_count_ = 0;
+    remote_item* pack = std::exchange(gathered_, nullptr);
+    {
+        const std::lock_guard guard(lock_);
+        if (packs_count_ < most_packs) {
+            packs_[packs_count_++] = pack;
+            return true;
+        }
+    }
+    delete_all(pack);
+    return false;
+}
+
+void posted_function_store::clear() noexcept {
+    for (;;) {
+        remote_item* pack = nullptr;
+        {
+            const std::lock_guard guard(lock_);
+            if (packs_count_ == 0) return;
+            pack = packs_[--packs_count_];
+        }
+        delete_all(pack);
+    }
+}
+
+bool posted_function_store::empty() noexcept {
+    const std::lock_guard guard(lock_);
+    return packs_count_ == 0;
 }
 
 }  // namespace coir::detail

@@ -1,10 +1,11 @@
 // Functions that other threads have posted to a hub.
 #pragma once
 
+#include <coir/base/spinlock.hpp>
 #include <coir/base/unique_function.hpp>
 #include <coir/hub/detail/waiter.hpp>
 
-#include <atomic>
+#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -19,8 +20,8 @@ public:
     unique_function<void()> function;
 };
 
-/// What one thread allocates and another frees is what an allocator likes least. So those that have run lie here for
-/// the threads that post next, each of which takes all there are.
+/// What one thread allocates and another frees is what an allocator likes least: more than half of what a post cost.
+/// So those that have run lie here, in packs, for the threads that post next, each of which takes one pack.
 class posted_function_store {
 public:
     posted_function_store() noexcept = default;
@@ -29,15 +30,24 @@ public:
 
     /// Any thread. Throws std::bad_alloc.
     posted_function& take(unique_function<void()>&& function);
-    /// The hub's thread; its function is destroyed already.
-    void give_back(posted_function& spent) noexcept;
+    /// The hub's thread; its function is destroyed already. True when that has made another pack.
+    bool give_back(posted_function& spent) noexcept;
+    /// Frees all packs. The hub's thread.
+    void clear() noexcept;
+    bool empty() noexcept;
+
+    /// In the child of a fork. What lost threads had begun is leaked.
+    void after_fork() noexcept { lock_.reset(); }
 
 private:
-    static constexpr std::size_t most = 64;
+    static constexpr std::size_t pack_size = 64;
+    static constexpr std::size_t most_packs = 256;  // a megabyte and a half
 
-    std::atomic<remote_item*> for_others_{nullptr};  // linked by next_remote; only the hub puts something there
-    remote_item* gathered_ = nullptr;                // until then
-    std::size_t count_ = 0;
+    spinlock lock_;  // guards the packs
+    std::array<remote_item*, most_packs> packs_;  // the first of each, linked by next_remote
+    std::size_t packs_count_ = 0;
+    remote_item* gathered_ = nullptr;  // the hub's: the next pack
+    std::size_t gathered_count_ = 0;
 };
 
 }  // namespace coir::detail

@@ -186,6 +186,7 @@ void hub_core::after_fork() {
     ready_.clear();
     remote_.reset();
     is_burying_ = false;
+    posted.after_fork();
     thread_.graveyard_lock.reset();
     foreign_watches.clear();
     fd_waiters = 0;

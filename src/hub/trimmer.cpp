@@ -2,6 +2,7 @@
 
 #include "base/syscall.hpp"
 #include "fiber/thread_state.hpp"
+#include "hub/posted_function.hpp"
 
 #include <coir/base/error.hpp>
 
@@ -21,7 +22,10 @@ constexpr std::size_t most_at_once = 256;
 
 }  // namespace
 
-trimmer::trimmer(thread_state& thread, poller& events) : thread_(thread) { watch(events); }
+trimmer::trimmer(thread_state& thread, poller& events, posted_function_store& posted)
+    : thread_(thread), posted_(posted) {
+    watch(events);
+}
 
 void trimmer::watch(poller& events) {
     alarm_.reset(sys.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -46,7 +50,7 @@ void trimmer::set(long nanoseconds) noexcept {
 
 void trimmer::on_events(std::uint32_t) noexcept {
     is_set_ = false;
-    if (!has_run_) thread_.blocks.clear();
+    if (!has_run_) free_blocks();
     if (!is_at_it_) unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
     const std::size_t now = std::min(unseen_, most_at_once);
     trim_waiting(now);
@@ -57,14 +61,21 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_stacks_left_ = most == 0;
     }
     is_at_it_ = unseen_ != 0 || are_stacks_left_;
-    if (is_at_it_ || are_warm_left_ || has_run_ || thread_.blocks.bytes() != 0) set(is_at_it_ ? short_pause : period);
+    if (is_at_it_ || are_warm_left_ || has_run_ || keeps_blocks()) set(is_at_it_ ? short_pause : period);
 }
 
 bool trimmer::trim() noexcept {
     trim_waiting(thread_.stacks.in_use());
-    thread_.blocks.clear();
+    free_blocks();
     return thread_.stacks.trim();
 }
+
+void trimmer::free_blocks() noexcept {
+    thread_.blocks.clear();
+    posted_.clear();
+}
+
+bool trimmer::keeps_blocks() noexcept { return thread_.blocks.bytes() != 0 || !posted_.empty(); }
 
 void trimmer::trim_waiting(std::size_t most) noexcept {
     for (; most > 0 && !thread_.fibers.empty(); --most) {

@@ -1,5 +1,5 @@
-// Gives memory back that fibers do not use: the pages of stacks that have lain idle in the pool, and those that a
-// waiting fiber has left below its frames.
+// Gives memory back that fibers do not use: the pages of stacks that have lain idle in the pool, those that a waiting
+// fiber has left below its frames, and what is kept to be used again.
 #pragma once
 
 #include "hub/poller.hpp"
@@ -12,18 +12,19 @@
 namespace coir::detail {
 
 class fiber_core;
+class posted_function_store;
 class thread_state;
 
-/// Begins with it every two seconds, as long as fibers run or something is left, and does it in parts that nobody who
-/// is busy notices. The time comes from a timerfd, so that neither a switch nor a sleep of the hub costs anything for it.
+/// Begins with it every two seconds, as long as the hub is busy or something is left, and does it in parts that nobody
+/// who is busy notices. The time comes from a timerfd, so that neither a switch nor a sleep of the hub costs anything for it.
 class trimmer final : private poll_target {
 public:
     /// Throws std::system_error.
-    trimmer(thread_state& thread, poller& events);
+    trimmer(thread_state& thread, poller& events, posted_function_store& posted);
     trimmer(const trimmer&) = delete;
 
-    /// By the loop, in each round.
-    void fibers_ran() noexcept {
+    /// By the loop, in each round with fibers, and for each pack of posted functions.
+    void was_busy() noexcept {
         has_run_ = true;
         if (!is_set_) [[unlikely]]
             set(period);
@@ -43,9 +44,12 @@ private:
     void watch(poller& events);
     void set(long nanoseconds) noexcept;
     void trim_waiting(std::size_t most) noexcept;
+    void free_blocks() noexcept;
+    bool keeps_blocks() noexcept;
     fiber_core& next_in_turn() noexcept;
 
     thread_state& thread_;
+    posted_function_store& posted_;
     unique_fd alarm_;
     bool is_set_ = false;
     bool has_run_ = false;    // since the last alarm

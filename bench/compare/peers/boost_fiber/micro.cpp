@@ -29,23 +29,28 @@ auto spawn(fibers::launch when, Stacks& stacks, Body body) {
     return result;
 }
 
+/// p.size fibers take turns while this one waits. The one that wakes it does so early: the others have their turns before
+/// it comes to its own.
 outcome yield(const plan& p) {
-    long counted = 0;
+    long turns = 0, wake_at = 0;
     bool stop = false;
-    std::vector<fibers::fiber> others(static_cast<std::size_t>(p.size - 1));
-    for (auto& f : others) {
+    fibers::buffered_channel<bool> woken(2);
+    std::vector<fibers::fiber> all(static_cast<std::size_t>(p.size));
+    for (auto& f : all) {
         f = fibers::fiber(std::allocator_arg, fibers::fixedsize_stack(stack_size), [&] {
-            for (; !stop; ++counted) boost::this_fiber::yield();
+            for (; !stop; boost::this_fiber::yield()) {
+                if (++turns == wake_at) woken.push(true);
+            }
         });
     }
-    boost::this_fiber::yield();
     const outcome o = p.repeat(p.size, [&](long n) {
-        const long before = counted;
-        for (long round = n / p.size; round > 0; --round, ++counted) boost::this_fiber::yield();
-        return counted - before;
+        const long before = turns;
+        wake_at = before + n - (p.size - 1);
+        woken.value_pop();
+        return turns - before;
     });
     stop = true;
-    for (auto& f : others) f.join();
+    for (auto& f : all) f.join();
     return o;
 }
 

@@ -16,23 +16,29 @@ using measure::plan;
 
 constexpr coir::spawn_options small{.stack_size = 64 * 1024};
 
+/// p.size tasks take turns while this one waits. The one that wakes it does so early: the others have their turns before
+/// it comes to its own.
 outcome yield(const plan& p) {
-    long counted = 0;
+    long turns = 0, wake_at = 0;
     bool stop = false;
-    std::vector<coir::task<void>> others(static_cast<std::size_t>(p.size - 1));
-    for (auto& t : others) {
+    coir::event woken;
+    std::vector<coir::task<void>> tasks(static_cast<std::size_t>(p.size));
+    for (auto& t : tasks) {
         t = coir::spawn(small, [&] {
-            for (; !stop; ++counted) coir::this_fiber::yield();
+            for (; !stop; coir::this_fiber::yield()) {
+                if (++turns == wake_at) woken.set();
+            }
         });
     }
-    coir::this_fiber::yield();
     const outcome o = p.repeat(p.size, [&](long n) {
-        const long before = counted;
-        for (long round = n / p.size; round > 0; --round, ++counted) coir::this_fiber::yield();
-        return counted - before;
+        const long before = turns;
+        wake_at = before + n - (p.size - 1);
+        woken.wait();
+        woken.clear();
+        return turns - before;
     });
     stop = true;
-    for (auto& t : others) t.join();
+    for (auto& t : tasks) t.join();
     return o;
 }
 
@@ -204,6 +210,7 @@ int main(int argc, char** argv) {
     return measure::run(argc, argv,
                         {{"switch", switch_ring},
                          {"switch_deep", switch_deep},
+                         {"switch_pair", switch_pair},
                          {"switch_flags", switch_flags},
                          {"yield", yield},
                          {"spawn_join", spawn_join},

@@ -59,6 +59,28 @@ struct ring {
     long hops = 0;
 };
 
+/// Two fibers that are at different places: the main one, and one of its own. Each switches to the other.
+measure::outcome pair_of_places(const measure::plan& p) {
+    const coir::fiber home = coir::fiber::current();
+    long hops = 0;
+    const coir::fiber other([&] {
+        auto back = [&] {
+            ++hops;
+            home.switch_to();
+        };
+        for (;;) measure::three_frames_deep(back);
+    });
+    auto there = [&] {
+        ++hops;
+        other.switch_to();
+    };
+    return p.repeat(p.size, [&](long n) {
+        const long before = hops;
+        for (; n > 0; n -= 2) measure::three_frames_deep(there);
+        return hops - before;
+    });
+}
+
 template <kind Kind>
 measure::outcome measured(const measure::plan& p) {
     ring r(static_cast<std::size_t>(p.size));
@@ -70,4 +92,5 @@ measure::outcome measured(const measure::plan& p) {
 
 measure::outcome switch_ring(const measure::plan& p) { return measured<kind::shallow>(p); }
 measure::outcome switch_deep(const measure::plan& p) { return measured<kind::deep>(p); }
+measure::outcome switch_pair(const measure::plan& p) { return pair_of_places(p); }
 measure::outcome switch_flags(const measure::plan& p) { return measured<kind::deep_with_flags>(p); }

@@ -6,6 +6,7 @@
 // switch.cpp
 measure::outcome switch_ring(const measure::plan& p);
 measure::outcome switch_deep(const measure::plan& p);
+measure::outcome switch_pair(const measure::plan& p);
 measure::outcome switch_flags(const measure::plan& p);
 
 // timer.cpp

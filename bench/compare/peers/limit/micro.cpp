@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "queue.hpp"
 #include "ring.hpp"
 #include "wheel.hpp"
 
@@ -13,6 +15,18 @@ namespace {
 
 using measure::outcome;
 using measure::plan;
+
+outcome spawn_join(const plan& p) {
+    std::vector<std::unique_ptr<queue::task>> tasks(static_cast<std::size_t>(p.size));
+    return p.repeat(p.size, [&](long n) {
+        long sum = 0;
+        for (long round = n / p.size; round > 0; --round) {
+            for (auto& t : tasks) t = queue::spawn([] { return 1L; });
+            for (auto& t : tasks) sum += t->join();
+        }
+        return sum;
+    });
+}
 
 constexpr std::uint64_t second = 1'000'000'000;
 
@@ -189,8 +203,10 @@ int main(int argc, char** argv) {
     return measure::run(argc, argv,
                         {{"switch", hops<ontop, kind::shallow>},
                          {"switch_deep", hops<ontop, kind::deep>},
+                         {"switch_pair", pair_hops<ontop>},
                          {"switch_flags", hops<ontop, kind::deep_with_flags>},
                          {"yield", hops<ontop, kind::scheduled>},
+                         {"spawn_join", spawn_join},
                          {"timer_cancel", timer_cancel},
                          {"timer_rearm", timer_rearm},
                          {"timer_core_cancel", timer_cancel},

@@ -39,7 +39,8 @@ private:
     char* memory_;
 };
 
-/// A `scheduled` hop knows, as a run queue does, who comes after the next, and fetches the frames of that one.
+/// A `scheduled` hop knows, as a run queue does, who comes after the next, and fetches the frames of that one. A `deep`
+/// one is three frames deep.
 enum class kind { shallow, scheduled, deep, deep_with_flags };
 
 template <class Hop>
@@ -126,6 +127,50 @@ struct ontop {
     static void hop(raw::fcontext_t& from, raw::fcontext_t to) { raw::ontop_fcontext(to, &from, save); }
     static void arrived(raw::transfer_t) {}
 };
+
+/// Two contexts that are at different places: this one, and one of its own. Each switches to the other.
+template <class Hop>
+class pair_of_places {
+public:
+    pair_of_places() {
+        other_ = raw::make_fcontext(stacks_.top(1), slab::stack_size - 1024, answer);
+        Hop::hop(home_, other_);
+    }
+
+    /// n is even.
+    long run(long n) {
+        const long before = hops_;
+        auto there = [] {
+            ++hops_;
+            Hop::hop(home_, other_);
+        };
+        for (; n > 0; n -= 2) measure::three_frames_deep(there);
+        return hops_ - before;
+    }
+
+private:
+    static void answer(raw::transfer_t t) {
+        Hop::arrived(t);
+        Hop::hop(other_, home_);
+        auto back = [] {
+            ++hops_;
+            Hop::hop(other_, home_);
+        };
+        for (;;) measure::three_frames_deep(back);
+    }
+
+    static inline raw::fcontext_t home_ = nullptr;
+    static inline raw::fcontext_t other_ = nullptr;
+    static inline long hops_ = 0;
+
+    slab stacks_{2};
+};
+
+template <class Hop>
+measure::outcome pair_hops(const measure::plan& p) {
+    pair_of_places<Hop> both;
+    return p.repeat(p.size, [&](long n) { return both.run(n); });
+}
 
 template <class Hop, kind Kind>
 measure::outcome hops(const measure::plan& p) {
