@@ -141,7 +141,7 @@ void check_stack_size(std::size_t size, std::string_view name) {
                                   size, min_stack_size, max_stack_size));
 }
 
-fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_main(r == role::main) {
+fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_main(r == role::main), role_(r) {
     constexpr std::size_t page = 4096;
     stack_size = static_cast<std::uint32_t>((size + page - 1) / page * page);
     if (!is_main) id = (std::uint64_t{this_thread().number} << 40) + ++this_thread().fibers_made;

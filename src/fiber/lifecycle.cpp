@@ -26,6 +26,9 @@ fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_swi
     return last_switcher && accepts_switch(*last_switcher) ? last_switcher : nullptr;
 }
 
+/// A task that nobody has switched to has none.
+bool may_have_heir(const fiber_core& fiber) noexcept { return !fiber.is_task() || fiber.switcher; }
+
 /// Takes an unstarted fiber for this thread. Throws when another was first.
 void claim(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     thread_state* nobody = nullptr;
@@ -68,15 +71,17 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
 
 /// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir. If that is a task that
 /// the hub starts now, it may take over the stack `vacant`, instead of a switch to another one.
-fiber_core& successor(thread_state& thread, message words, stack_slot* vacant) noexcept {
+fiber_core& successor(thread_state& thread, message& words, stack_slot* vacant) noexcept {
     fiber_core& self = *thread.current;
-    fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
-    if (heir) {
-        thread.last_words = std::move(words.sent);
-        thread.mail = &thread.last_words;
-        thread.mail_error = std::move(words.error);
-        heir->set_state(fiber_state::running);
-        return *heir;
+    if (may_have_heir(self)) {
+        fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
+        if (heir) {
+            thread.last_words = std::move(words.sent);
+            thread.mail = &thread.last_words;
+            thread.mail_error = std::move(words.error);
+            heir->set_state(fiber_state::running);
+            return *heir;
+        }
     }
     if (words.error) thread.report(self.name(), std::move(words.error));
     thread.vacant = vacant;
@@ -153,16 +158,16 @@ value arrived_with_mail(thread_state& thread) {
     return got.open();
 }
 
-fiber_core& finish_current(thread_state& thread, message words) noexcept {
+fiber_core& finish_current(thread_state& thread, message&& words) noexcept {
     fiber_core& self = *thread.current;
-    destroy_locals(self);
+    if (self.locals) destroy_locals(self);
     // What nobody inherits goes while it is alive: a destructor may suspend.
     while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
     // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
     if (!std::exchange(self.owns_itself, true)) self.add_ref();
     self.set_state(fiber_state::dead);
     self.unlink();
-    return successor(thread, std::move(words), self.stack);
+    return successor(thread, words, self.stack);
 }
 
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {
@@ -178,7 +183,8 @@ void exit_orphaned(thread_state& thread) {
     if (!self.is_interruptible(thread.exceptions->uncaught)) return;
     if (self.exits++ < most_exits) throw fiber_exit{};
     give_up_on(thread, self, ignored_exits);
-    switch_context(thread, successor(thread, {}, nullptr));
+    message none;
+    switch_context(thread, successor(thread, none, nullptr));
     __builtin_unreachable();
 }
 

@@ -18,7 +18,7 @@ void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher);
 
 /// Ends the current fiber: its parent, or who takes the parent's place, gets `words`. Whom to switch to, for good; or who
 /// has taken over its stack, and is to be run there.
-fiber_core& finish_current(thread_state& thread, message words) noexcept;
+fiber_core& finish_current(thread_state& thread, message&& words) noexcept;
 
 /// Ends a fiber that has never run: its parent gets `words`, and the caller what is sent to it. Throws as start().
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words);

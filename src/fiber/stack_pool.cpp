@@ -52,7 +52,7 @@ std::size_t stacks_per_slab(std::size_t pitch, std::size_t have) noexcept {
 
 }  // namespace
 
-stack_slot& stack_pool::acquire(std::size_t size) {
+stack_slot& stack_pool::acquire_idle(std::size_t size) {
     size_class& c = recent_ && recent_->size == size ? *recent_ : class_of(size);
     if (!c.free) add_slab(c);
     stack_slot& stack = *c.free;
@@ -89,8 +89,7 @@ void stack_pool::install_guards(size_class& c) noexcept {
     for (stack_slot* s = c.free; done > 0; s = s->next_free, --done) s->is_guarded = true;
 }
 
-void stack_pool::release(stack_slot& stack) noexcept {
-    retire_stack(stack.low, stack.size);
+void stack_pool::make_idle(stack_slot& stack) noexcept {
     size_class& c = recent_ && recent_->size == stack.size ? *recent_ : class_of(stack.size);
     stack.next_free = c.free;
     c.free = &stack;
@@ -100,6 +99,7 @@ void stack_pool::release(stack_slot& stack) noexcept {
 }
 
 bool stack_pool::trim(std::size_t& most) noexcept {
+    make_latest_idle();
     for (auto& c : classes_) {
         if (c->idle_count == 0) continue;
         sort_idle(*c);
@@ -165,6 +165,7 @@ void stack_pool::trim_below(const stack_slot& stack, const void* frames) noexcep
 }
 
 void stack_pool::clear() noexcept {
+    make_latest_idle();
     for (auto& c : classes_) {
         for (stack_slab& s : c->slabs) {
             std::size_t free = 0;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace coir::detail {
@@ -53,8 +54,17 @@ public:
     ~stack_pool() { clear(); }
 
     /// Throws fiber_error when the memory or the guard cannot be had.
-    stack_slot& acquire(std::size_t size);
-    void release(stack_slot& stack) noexcept;
+    stack_slot& acquire(std::size_t size) {
+        if (!latest_ || latest_->size != size) return acquire_idle(size);
+        stack_slot& stack = *std::exchange(latest_, nullptr);
+        prepare_stack(stack.sanitizer, stack.low, stack.size);
+        return stack;
+    }
+    void release(stack_slot& stack) noexcept {
+        retire_stack(stack.low, stack.size);
+        if (latest_) make_idle(*latest_);
+        latest_ = &stack;
+    }
 
     /// Gives back the slabs all of whose stacks have lain idle since the last call, but for the first, and the pages of
     /// the other stacks that have. Those that stay are used from the oldest slab on, so that the others fall empty. True
@@ -73,9 +83,9 @@ public:
     /// Unmaps the slabs of which no stack is in use. The others stay mapped for ever: they have live frames.
     void clear() noexcept;
 
-    std::size_t in_use() const noexcept { return in_use_; }
+    std::size_t in_use() const noexcept { return in_use_ - (latest_ != nullptr); }
     /// Free stacks that still hold pages.
-    std::size_t warm_idle() const noexcept { return warm_idle_; }
+    std::size_t warm_idle() const noexcept { return warm_idle_ + (latest_ != nullptr); }
 
 private:
     struct size_class {
@@ -86,6 +96,11 @@ private:
         std::list<stack_slab> slabs;  // oldest first
     };
 
+    stack_slot& acquire_idle(std::size_t size);
+    void make_idle(stack_slot& stack) noexcept;
+    void make_latest_idle() noexcept {
+        if (latest_) make_idle(*std::exchange(latest_, nullptr));
+    }
     size_class& class_of(std::size_t size);
     void add_slab(size_class& c);
     static void install_guards(size_class& c) noexcept;
@@ -96,7 +111,8 @@ private:
 
     std::vector<std::unique_ptr<size_class>> classes_;
     size_class* recent_ = nullptr;
-    std::size_t in_use_ = 0;
+    stack_slot* latest_ = nullptr;  // the last one released, which is on no list: whoever starts next takes it
+    std::size_t in_use_ = 0;  // counting the latest one
     std::size_t warm_idle_ = 0;
 };
 

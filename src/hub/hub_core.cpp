@@ -66,24 +66,28 @@ fiber_core& hub_core::next_to_run() noexcept {
             continue;
         }
         --budget_;
-        if (next->is_started()) {
+        if (next->is_started() || start_task(*next)) {
             next->set_state(fiber_state::running);
             return *next;
         }
-        if (!next->is_dead()) {
-            try {
-                start(thread_, *next, *thread_.main);
-                next->set_state(fiber_state::running);
-                return *next;
-            } catch (...) {
-                next->end_early(std::current_exception());
-            }
-        }
-        thread_.vacant = nullptr;  // what is destroyed now may start fibers of its own
-        next->drop_ref();          // it ended before it started
     }
     loop_.set_state(fiber_state::running);
     return loop_;
+}
+
+/// False if it is no more: it had ended before, or there is no stack for it.
+bool hub_core::start_task(fiber_core& task) noexcept {
+    if (!task.is_dead()) {
+        try {
+            start(thread_, task, *thread_.main);
+            return true;
+        } catch (...) {
+            task.end_early(std::current_exception());
+        }
+    }
+    thread_.vacant = nullptr;  // what is destroyed now may start fibers of its own
+    task.drop_ref();
+    return false;
 }
 
 bool hub_core::adopt_task(bool may_steal) noexcept {

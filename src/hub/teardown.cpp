@@ -42,7 +42,7 @@ class gravedigger final : public fiber_core {
 public:
     enum class work { graveyard, all_suspended };
 
-    explicit gravedigger(work w) : fiber_core("gravedigger", default_stack_size), work_(w) {
+    explicit gravedigger(work w) : fiber_core("gravedigger", default_stack_size, role::task), work_(w) {
         owns_itself = true;
         exits = 1;  // not to be unwound by another
     }
@@ -53,7 +53,6 @@ public:
         if (work_ == work::all_suspended) unwind_suspended(thread);
         return {};
     }
-    bool is_task() const noexcept override { return true; }
     void end_early(std::exception_ptr) noexcept override {
         unlink();
         set_state(fiber_state::dead);

@@ -54,8 +54,8 @@ void launch(task_core& task) {
     hub.make_ready(task);
 }
 
-/// What escapes the function, but for a cancellation.
-std::exception_ptr task_core::call() {
+/// Keeps what escapes the function, but for a cancellation.
+void task_core::call() {
     try {
         arrived(this_thread());
         if (!never_run_) {
@@ -68,17 +68,16 @@ std::exception_ptr task_core::call() {
     } catch (const fiber_exit&) {
         was_cancelled_ = true;
     } catch (...) {
-        if (std::exception_ptr error = std::current_exception()) return error;
-        throw;  // pthread_exit unwinds with what is no exception of C++
+        error_ = std::current_exception();
+        if (!error_) throw;  // pthread_exit unwinds with what is no exception of C++
     }
-    return nullptr;
 }
 
 message task_core::run() {
-    std::exception_ptr error = call();
+    call();
     drop_function();  // here, on its own stack, also when it has never run
     while (!interrupts.empty()) interrupts.pop_front();
-    end_with(std::move(error));
+    end();
     // Nobody else can get at the result any more: it goes on the task's own stack.
     if (refs.is_sole()) {
         report_if_unseen();
@@ -92,12 +91,12 @@ void task_core::end_early(std::exception_ptr error) noexcept {
         std::rethrow_exception(error);
     } catch (const task_cancelled&) {
         was_cancelled_ = true;
-        error = nullptr;
     } catch (...) {
+        error_ = std::move(error);
     }
     unlink();
     set_state(fiber_state::dead);
-    end_with(std::move(error));
+    end();
 }
 
 /// In the child of a fork: its thread has stayed behind, so that it reads as cancelled.
@@ -108,11 +107,8 @@ bool task_core::is_lost() noexcept {
     return true;
 }
 
-void task_core::end_with(std::exception_ptr error) noexcept {
-    if (error) {
-        error_ = std::move(error);
-        failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
-    }
+void task_core::end() noexcept {
+    if (error_) failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
     done_.finish();
 }
 
@@ -137,9 +133,9 @@ bool task_core::join(deadline limit) {
     return ended;
 }
 
-void task_core::rethrow() {
+void task_core::throw_what_ended_it() {
     if (error_) std::rethrow_exception(error_);
-    if (was_cancelled_) throw task_cancelled(fmt::format("task \"{}\" was cancelled", name()));
+    throw task_cancelled(fmt::format("task \"{}\" was cancelled", name()));
 }
 
 bool task_core::is_mine() const noexcept { return owner.load() == this_thread_state; }

@@ -88,7 +88,7 @@ protected:
 /// The order of the members is the order of their use.
 class fiber_core : public switch_line, public registry_hook {
 public:
-    enum class role { ordinary, main };
+    enum class role : std::uint8_t { ordinary, task, main };
     fiber_core(std::string_view name, std::size_t stack_size, role r = role::ordinary);
     fiber_core(const fiber_core&) = delete;
     fiber_core& operator=(const fiber_core&) = delete;
@@ -108,8 +108,8 @@ public:
         ::operator delete(block, alignment);
     }
 
-    /// A task: its end goes to who joins it, and its hub keeps it alive until then.
-    virtual bool is_task() const noexcept { return false; }
+    /// Its end goes to who joins it, and its hub keeps it alive until then.
+    bool is_task() const noexcept { return role_ == role::task; }
     /// Asks a task to end. On the thread that owns it.
     virtual void cancel_here() noexcept {}
     /// Counts a task as ended that never runs (again); `error` says why.
@@ -182,6 +182,8 @@ protected:
     ~fiber_core();
 
 private:
+    const role role_;
+
     static void release_last(fiber_core* core) noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };

@@ -23,10 +23,9 @@ namespace coir::detail {
 /// A fiber whose end somebody may wait for. Its hub holds a reference until it is dead.
 class task_core : public fiber_core {
 public:
-    using fiber_core::fiber_core;
+    task_core(std::string_view task_name, std::size_t size) : fiber_core(task_name, size, role::task) {}
 
     message run() final;
-    bool is_task() const noexcept final { return true; }
     void end_early(std::exception_ptr error) noexcept final;
     void cancel_here() noexcept final;
 
@@ -38,7 +37,10 @@ public:
     /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
     bool join(deadline limit);
     /// Requires is_done(). Throws its error, or task_cancelled.
-    void rethrow();
+    void rethrow() {
+        if (error_ || was_cancelled_) [[unlikely]]
+            throw_what_ended_it();
+    }
 
     completion& done() noexcept { return done_; }
     /// Requires is_done().
@@ -62,8 +64,9 @@ private:
         std::exception_ptr error() noexcept override;
     };
 
-    std::exception_ptr call() noexcept(false);
-    void end_with(std::exception_ptr error) noexcept;
+    void call();
+    void end() noexcept;
+    [[noreturn]] void throw_what_ended_it();
     bool is_mine() const noexcept;
     bool is_lost() noexcept;
     void report_if_unseen() noexcept;
