@@ -64,8 +64,8 @@ def to_best(work, size, best, among=None):
     return value
 
 
-def limit_ns(work, *sizes):
-    return tuple((work, size, "limit", "ns", "ns") for size in sizes)
+def limit_ns(work, *sizes, peer="limit"):
+    return tuple((work, size, peer, "ns", "ns") for size in sizes)
 
 
 def ns_parts(work, bounds):
@@ -88,17 +88,18 @@ ROWS = (
     Row("switch_ring", "switch by `fiber::switch_to` in a ring of 16 / 1,000, depth 3", "ontop",
         limit_ns("switch_deep", 16, 1_000), "≤ 2.0 × ontop, all features in place",
         limit_parts("switch_deep", {16: 2.0, 1_000: 2.0})),
-    Row("switch_two", "the same, between two fibers", "ontop", limit_ns("switch_deep", 2), "≤ 1.4 × ontop",
-        limit_parts("switch_deep", {2: 1.4})),
+    Row("switch_two", "the same, between two fibers at different places", "ontop", limit_ns("switch_pair", 2),
+        "≤ 1.4 × ontop", limit_parts("switch_pair", {2: 1.4})),
     Row("switch_flags", "the same, floating-point flags differ, ring of 16 / 1,000", "ontop with other flags",
         limit_ns("switch_flags", 16, 1_000), "≤ 1.3 × the cost with equal flags",
         tuple(Part(f"{n:,}", between(("switch_flags", n), ("switch_deep", n)), "x", at_most=1.3) for n in (16, 1_000))),
-    Row("yield", "yield, 2 / 1,000 / 100,000 fibers", "ring of bare switches", limit_ns("yield", 2, 1_000, 100_000),
+    Row("yield", "yield, 2 / 1,000 / 100,000 fibers", "bare contexts on a queue",
+        limit_ns("yield", 2, 1_000, 100_000, peer="limit_queue"),
         "≤ 15 / 12 / 45 ns, ahead of every peer",
         ns_parts("yield", {2: 15, 1_000: 12, 100_000: 45}) +
         tuple(Part(f"{n:,}, to the best peer", to_best("yield", n, min), "x", at_most=1.0)
               for n in (2, 1_000, 100_000))),
-    Row("spawn_join", "spawn and join, 1 / 1,000 at a time", "", limit_ns("spawn_join", 1, 1_000), "≤ 60 / 60 ns",
+    Row("spawn_join", "spawn and join, 1 / 1,000 at a time", "bare contexts on a queue", limit_ns("spawn_join", 1, 1_000), "≤ 60 / 60 ns",
         ns_parts("spawn_join", {1: 60, 1_000: 60})),
     Row("channel", "channel ping-pong / stream through 128, usable across threads", "",
         limit_ns("channel", 0, 128), "≤ 60 / 20 ns",

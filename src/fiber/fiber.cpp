@@ -122,7 +122,7 @@ bool goes_straight(const thread_state& thread, const fiber_core* target) noexcep
 
 void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* parent) {
     if (!self || !parent) throw fiber_error("set_parent with an empty fiber handle");
-    if (self->is_main) throw fiber_error("the main fiber of a thread has no parent");
+    if (self->is_main()) throw fiber_error("the main fiber of a thread has no parent");
     if (!is_at_home(thread, *self)) throw_wrong_thread(*self);
     if (!is_at_home(thread, *parent)) throw_wrong_thread(*parent);
     for (const fiber_core* at = parent; at; at = at->parent) {
@@ -141,10 +141,10 @@ void check_stack_size(std::size_t size, std::string_view name) {
                                   size, min_stack_size, max_stack_size));
 }
 
-fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : is_main(r == role::main), role_(r) {
+fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : role_(r) {
     constexpr std::size_t page = 4096;
     stack_size = static_cast<std::uint32_t>((size + page - 1) / page * page);
-    if (!is_main) id = (std::uint64_t{this_thread().number} << 40) + ++this_thread().fibers_made;
+    if (!is_main()) id = (std::uint64_t{this_thread().number} << 40) + ++this_thread().fibers_made;
     if (!name.empty()) rename(name);
     static_assert(sizeof(fiber) == sizeof own_handle);
     new (own_handle) fiber(ref<fiber_core>::adopt(this));
@@ -258,7 +258,7 @@ value fiber::throw_in(std::exception_ptr error) const {
 
 fiber fiber::parent() const {
     fiber_core* self = core();
-    if (!self || self->is_main) return {};
+    if (!self || self->is_main()) return {};
     thread_state& thread = this_thread();
     if (!detail::is_at_home(thread, *self)) detail::throw_wrong_thread(*self);
     fiber_core* parent = self->parent ? self->parent : thread.main;

@@ -122,14 +122,14 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
 }  // namespace
 
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
-    if (fiber.is_main) return fiber;
+    if (fiber.is_main()) return fiber;
     for (;;) {
         fiber_core* parent = fiber.parent;
         if (!parent) return *thread.main;
         const thread_state* home = parent->owner.load(std::memory_order_acquire);
         if (home && home != &thread) return *thread.main;  // it has moved away
         if (!parent->is_dead()) return *parent;
-        if (parent->is_main || fiber.parent_is_borrowed) return *thread.main;  // of a thread that has ended
+        if (parent->is_main() || fiber.parent_is_borrowed) return *thread.main;  // of a thread that has ended
         fiber.parent = parent->parent;
         if (fiber.parent) fiber.parent->add_link();
         parent->drop_link();

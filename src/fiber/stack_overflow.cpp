@@ -29,7 +29,7 @@ struct sigaction former_action;
 thread_local void* own_signal_stack = nullptr;
 
 bool is_overflow(const fiber_core& fiber, const void* fault) noexcept {
-    if (!fiber.stack || fiber.is_main) return false;
+    if (!fiber.stack || fiber.is_main()) return false;
     const char* low = fiber.stack->low;
     return fault >= low - guard_size && fault < low;
 }

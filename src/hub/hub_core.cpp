@@ -118,7 +118,7 @@ void hub_core::yield_until_parked() {
 void hub_core::poll() {
     throw_if_interrupted();
     fiber_core& self = *thread_.current;
-    if (!self.is_main) throw fiber_error("hub::poll is for the thread's main fiber");
+    if (!self.is_main()) throw fiber_error("hub::poll is for the thread's main fiber");
     polling_ = &self;
     budget_ = 0;
     self.set_state(fiber_state::queued);

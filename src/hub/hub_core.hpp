@@ -135,7 +135,7 @@ public:
 
     /// Of a posted function that has run.
     void keep_spent(posted_function& spent) noexcept {
-        if (posted.give_back(spent)) trimmer_.was_busy();
+        if (posted.give_back(spent)) trimmer_.posts_are_kept();
     }
 
     // --- any thread

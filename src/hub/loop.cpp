@@ -21,7 +21,7 @@ constexpr int most_switches = 4096;
 }  // namespace
 
 void hub_core::run_loop() {
-    trimmer_.was_busy();
+    trimmer_.fibers_ran();
     for (;;) {
         const bool polled = polling_ != nullptr;
         run_remote_items();
@@ -101,7 +101,7 @@ void hub_core::run_fibers() noexcept {
     fiber_core& next = next_to_run();
     if (&next == &loop_) return;
     loop_.set_state(fiber_state::queued);
-    trimmer_.was_busy();
+    trimmer_.fibers_ran();
     switch_context(thread_, next);
     reap(thread_);
 }

@@ -44,14 +44,13 @@ void posted_function::run_on_hub(hub_core& hub) noexcept {
 }
 
 posted_function_store::~posted_function_store() {
-    clear();
+    for (std::size_t i = 0; i < pack_count_.load(std::memory_order_relaxed); ++i) delete_all(packs_[i]);
     delete_all(gathered_);
 }
 
 posted_function& posted_function_store::take(unique_function<void()>&& function) {
-    if (!in_hand && !is_over) {
-        const std::lock_guard guard(lock_);
-        if (packs_count_ != 0) fill_hand(packs_[--packs_count_]);
+    if (!in_hand && !is_over && has_packs()) {
+        if (remote_item* pack = take_pack()) fill_hand(pack);
     }
     remote_item* spare = in_hand;
     if (spare) {
@@ -64,37 +63,38 @@ posted_function& posted_function_store::take(unique_function<void()>&& function)
     return made;
 }
 
+/// Null also when another thread is at it.
+remote_item* posted_function_store::take_pack() noexcept {
+    const std::unique_lock lock(lock_, std::try_to_lock);
+    const std::size_t count = pack_count_.load(std::memory_order_relaxed);
+    if (!lock || count == 0) return nullptr;
+    remote_item* pack = packs_[count - 1];
+    pack_count_.store(count - 1, std::memory_order_relaxed);
+    return pack;
+}
+
+/// False when there are enough of them, or another thread is at it.
+bool posted_function_store::keep_pack(remote_item* pack) noexcept {
+    const std::unique_lock lock(lock_, std::try_to_lock);
+    const std::size_t count = pack_count_.load(std::memory_order_relaxed);
+    if (!lock || count == most_packs) return false;
+    packs_[count] = pack;
+    pack_count_.store(count + 1, std::memory_order_relaxed);
+    return true;
+}
+
 bool posted_function_store::give_back(posted_function& spent) noexcept {
     spent.next_remote = std::exchange(gathered_, &spent);
     if (++gathered_count_ < pack_size) return false;
     gathered_count_ = 0;
     remote_item* pack = std::exchange(gathered_, nullptr);
-    {
-        const std::lock_guard guard(lock_);
-        if (packs_count_ < most_packs) {
-            packs_[packs_count_++] = pack;
-            return true;
-        }
-    }
+    if (keep_pack(pack)) return was_used_ = true;
     delete_all(pack);
     return false;
 }
 
-void posted_function_store::clear() noexcept {
-    for (;;) {
-        remote_item* pack = nullptr;
-        {
-            const std::lock_guard guard(lock_);
-            if (packs_count_ == 0) return;
-            pack = packs_[--packs_count_];
-        }
-        delete_all(pack);
-    }
-}
-
-bool posted_function_store::empty() noexcept {
-    const std::lock_guard guard(lock_);
-    return packs_count_ == 0;
+void posted_function_store::free_packs() noexcept {
+    while (remote_item* pack = take_pack()) delete_all(pack);
 }
 
 }  // namespace coir::detail

@@ -6,6 +6,7 @@
 #include <coir/hub/detail/waiter.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <utility>
 
@@ -21,7 +22,8 @@ public:
 };
 
 /// What one thread allocates and another frees is what an allocator likes least: more than half of what a post cost.
-/// So those that have run lie here, in packs, for the threads that post next, each of which takes one pack.
+/// So those that have run lie here, in packs, for the threads that post next, each of which takes one pack. Nobody waits
+/// for the lock: who does not get it at once does without.
 class posted_function_store {
 public:
     posted_function_store() noexcept = default;
@@ -32,22 +34,30 @@ public:
     posted_function& take(unique_function<void()>&& function);
     /// The hub's thread; its function is destroyed already. True when that has made another pack.
     bool give_back(posted_function& spent) noexcept;
-    /// Frees all packs. The hub's thread.
-    void clear() noexcept;
-    bool empty() noexcept;
+    bool has_packs() const noexcept { return pack_count_.load(std::memory_order_relaxed) != 0; }
+    /// Whether there is a new pack since the last call. The hub's thread, as the next.
+    bool was_used() noexcept { return std::exchange(was_used_, false); }
+    void free_packs() noexcept;
 
-    /// In the child of a fork. What lost threads had begun is leaked.
+    /// In the child of a fork.
     void after_fork() noexcept { lock_.reset(); }
 
 private:
     static constexpr std::size_t pack_size = 64;
     static constexpr std::size_t most_packs = 256;  // a megabyte and a half
 
-    spinlock lock_;  // guards the packs
-    std::array<remote_item*, most_packs> packs_;  // the first of each, linked by next_remote
-    std::size_t packs_count_ = 0;
-    remote_item* gathered_ = nullptr;  // the hub's: the next pack
+    remote_item* take_pack() noexcept;
+    bool keep_pack(remote_item* pack) noexcept;
+
+    // Guards the packs, which are in order at each instruction: a fork may leave it locked for ever in the child.
+    spinlock lock_;
+    std::atomic<std::size_t> pack_count_{0};
+    std::array<remote_item*, most_packs> packs_{};  // the first of each, linked by next_remote
+
+    // The hub's:
+    remote_item* gathered_ = nullptr;  // the next pack
     std::size_t gathered_count_ = 0;
+    bool was_used_ = false;
 };
 
 }  // namespace coir::detail

@@ -146,6 +146,7 @@ void hub_core::retire() noexcept {
     count_hub(-1);
     remote_item* next = remote_.close();
     while (next) std::exchange(next, next->next_remote)->drop();
+    posted.free_packs();
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
     unhandled_ = nullptr;
     foreign_watches.clear();  // of fibers that have not ended
@@ -174,7 +175,7 @@ void hub_core::after_fork() {
             fiber.set_state(fiber_state::dead);
         }
     }
-    if (self->is_main) {
+    if (self->is_main()) {
         thread_.main->waiting = nullptr;
     } else {
         if (thread_.main->state() == fiber_state::parked) thread_.main->waiting->abandon_after_fork();

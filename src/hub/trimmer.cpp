@@ -50,7 +50,8 @@ void trimmer::set(long nanoseconds) noexcept {
 
 void trimmer::on_events(std::uint32_t) noexcept {
     is_set_ = false;
-    if (!has_run_) free_blocks();
+    if (!has_run_) thread_.blocks.clear();
+    if (!posted_.was_used()) posted_.free_packs();
     if (!is_at_it_) unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
     const std::size_t now = std::min(unseen_, most_at_once);
     trim_waiting(now);
@@ -61,21 +62,16 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_stacks_left_ = most == 0;
     }
     is_at_it_ = unseen_ != 0 || are_stacks_left_;
-    if (is_at_it_ || are_warm_left_ || has_run_ || keeps_blocks()) set(is_at_it_ ? short_pause : period);
+    const bool is_more_to_come = are_warm_left_ || has_run_ || thread_.blocks.bytes() != 0 || posted_.has_packs();
+    if (is_at_it_ || is_more_to_come) set(is_at_it_ ? short_pause : period);
 }
 
 bool trimmer::trim() noexcept {
     trim_waiting(thread_.stacks.in_use());
-    free_blocks();
+    thread_.blocks.clear();
+    posted_.free_packs();
     return thread_.stacks.trim();
 }
-
-void trimmer::free_blocks() noexcept {
-    thread_.blocks.clear();
-    posted_.clear();
-}
-
-bool trimmer::keeps_blocks() noexcept { return thread_.blocks.bytes() != 0 || !posted_.empty(); }
 
 void trimmer::trim_waiting(std::size_t most) noexcept {
     for (; most > 0 && !thread_.fibers.empty(); --most) {

@@ -15,17 +15,20 @@ class fiber_core;
 class posted_function_store;
 class thread_state;
 
-/// Begins with it every two seconds, as long as the hub is busy or something is left, and does it in parts that nobody
-/// who is busy notices. The time comes from a timerfd, so that neither a switch nor a sleep of the hub costs anything for it.
+/// Begins with it every two seconds, as long as fibers run or something is left, and does it in parts that nobody who
+/// is busy notices. The time comes from a timerfd, so that neither a switch nor a sleep of the hub costs anything for it.
 class trimmer final : private poll_target {
 public:
     /// Throws std::system_error.
     trimmer(thread_state& thread, poller& events, posted_function_store& posted);
     trimmer(const trimmer&) = delete;
 
-    /// By the loop, in each round with fibers, and for each pack of posted functions.
-    void was_busy() noexcept {
+    /// By the loop, in each round.
+    void fibers_ran() noexcept {
         has_run_ = true;
+        posts_are_kept();
+    }
+    void posts_are_kept() noexcept {
         if (!is_set_) [[unlikely]]
             set(period);
     }
@@ -44,8 +47,6 @@ private:
     void watch(poller& events);
     void set(long nanoseconds) noexcept;
     void trim_waiting(std::size_t most) noexcept;
-    void free_blocks() noexcept;
-    bool keeps_blocks() noexcept;
     fiber_core& next_in_turn() noexcept;
 
     thread_state& thread_;

@@ -30,7 +30,7 @@ std::vector<std::string> names(const std::vector<ref<task_core>>& tasks) {
 }  // namespace
 
 void check_run_allowed() {
-    if (current_fiber().is_main) return;
+    if (current_fiber().is_main()) return;
     throw fiber_error("coir::run from a fiber: it is for a thread's main function; call the function, or spawn it");
 }
 

@@ -91,9 +91,10 @@ void task_core::end_early(std::exception_ptr error) noexcept {
         std::rethrow_exception(error);
     } catch (const task_cancelled&) {
         was_cancelled_ = true;
+        error = nullptr;
     } catch (...) {
-        error_ = std::move(error);
     }
+    error_ = std::move(error);  // in the place of its own, if it had one and was about to end
     unlink();
     set_state(fiber_state::dead);
     end();
@@ -103,6 +104,7 @@ void task_core::end_early(std::exception_ptr error) noexcept {
 bool task_core::is_lost() noexcept {
     if (!owner.load(std::memory_order_relaxed)->is_lost.load(std::memory_order_relaxed)) return false;
     was_cancelled_ = true;
+    error_ = nullptr;
     done_.finish_after_fork();
     return true;
 }

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 
 #include <atomic>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace {
 
@@ -50,6 +52,58 @@ TEST_F(fork_in, in_the_child_the_other_tasks_read_as_cancelled) {
     go.set();
     parked.get();
     unstarted.get();
+}
+
+/// Its destructor suspends.
+struct slow_to_go {
+    explicit slow_to_go(coir::event& e) : may_go(&e) {}
+    slow_to_go(slow_to_go&& other) noexcept : may_go(std::exchange(other.may_go, nullptr)) {}
+    ~slow_to_go() {
+        const coir::shield unwinding_goes_on;
+        if (may_go) may_go->wait();
+    }
+    coir::event* may_go;
+};
+
+TEST_F(fork_in, in_the_child_a_task_that_was_ending_with_an_error_reads_as_cancelled) {
+    coir::event go;
+    auto ending = coir::spawn([slow = slow_to_go(go)] { throw std::runtime_error("the parent's"); });
+    until_parked(ending);
+    EXPECT_EQ(in_child([&] {
+                  if (task_tests::thrown_by([&] { ending.get(); }) != "task_cancelled") return 1;
+                  return ending.was_cancelled() ? 0 : 2;
+              }),
+              0);
+    go.set();
+    EXPECT_EQ(task_tests::thrown_by([&] { ending.get(); }), "the parent's");
+}
+
+TEST_F(fork_in, in_the_child_posts_to_a_hub_that_was_being_posted_to_are_refused) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "the sanitizer's allocator does not wait at the fork for the locks that other threads hold in it";
+#endif
+    std::atomic<coir::hub*> there{nullptr};
+    coir::event end;
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        there = &coir::hub::current();
+        end.wait();
+    });
+    while (!there) ::sched_yield();
+    coir::hub handle = *there.load();
+    std::thread posts([&] {
+        for (std::atomic<int> sent{0}, ran{0}; !stop;) {
+            for (int i = 0; i < 100; ++i, ++sent) handle.post([&ran] { ++ran; });
+            while (ran != sent) ::sched_yield();
+        }
+    });
+    for (int i = 0; i < 200; ++i) {
+        ASSERT_EQ(in_child([&] { return handle.post([] {}) ? 1 : 0; }), 0);
+    }
+    stop = true;
+    posts.join();
+    end.set();
+    other.join();
 }
 
 TEST_F(fork_in, in_the_child_the_tasks_of_other_threads_read_as_cancelled) {

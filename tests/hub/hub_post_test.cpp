@@ -3,7 +3,6 @@
 #include <coir/task.hpp>
 
 #include "base/syscall.hpp"
-#include "hub/hub_core.hpp"
 #include "task/leftovers.hpp"
 
 #include <fcntl.h>
@@ -109,47 +108,6 @@ TEST_F(hub_post, what_has_run_is_destroyed_at_once) {
         let_posts_run();
         EXPECT_EQ(token.use_count(), 1);
     }
-}
-
-TEST_F(hub_post, spent_functions_go_back_to_whoever_posts) {
-    coir::detail::posted_function_store store;
-    const auto take_some = [&] {
-        std::vector<coir::detail::posted_function*> taken;
-        for (int i = 0; i < 200; ++i) taken.push_back(&store.take([] {}));
-        return taken;
-    };
-    std::thread([&] {
-        const auto made = take_some();
-        bool is_pack = false;
-        for (auto* f : made) is_pack |= store.give_back(*f);
-        EXPECT_TRUE(is_pack);
-        EXPECT_FALSE(store.empty());
-        const auto made_again = take_some();
-        EXPECT_TRUE(store.empty());
-        EXPECT_NE(std::ranges::find(made, made_again.front()), made.end());
-        for (auto* f : made_again) f->drop();
-    }).join();
-}
-
-TEST_F(hub_post, more_spent_functions_than_anybody_needs_are_freed) {
-    coir::detail::posted_function_store store;
-    std::vector<coir::detail::posted_function*> taken;
-    for (int i = 0; i < 20'000; ++i) taken.push_back(&store.take([] {}));
-    int packs = 0;
-    for (auto* f : taken) packs += store.give_back(*f);
-    EXPECT_EQ(packs, 256);  // of 312
-    store.clear();
-    EXPECT_TRUE(store.empty());
-}
-
-TEST_F(hub_post, spent_functions_are_given_back_by_trim) {
-    int ran = 0;
-    for (int i = 0; i < 1000; ++i) hub::current().post([&] { ++ran; });
-    let_posts_run();
-    EXPECT_EQ(ran, 1000);
-    EXPECT_FALSE(coir::detail::hub_core::current().posted.empty());
-    hub::current().trim();
-    EXPECT_TRUE(coir::detail::hub_core::current().posted.empty());
 }
 
 /// Posts when its thread ends, after whatever the thread has used since it was made.

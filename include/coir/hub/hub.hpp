@@ -67,9 +67,10 @@ public:
     void poll();
 
     /// Gives memory back to the system: of stacks that nobody has used since the last call, and what waiting fibers of
-    /// this thread have left on theirs, below their frames, when they once went deep. True when some is left for a
-    /// second call. The loop does it by itself, some of it every two seconds. Does not suspend; a system call for each
-    /// waiting fiber. From the hub's thread.
+    /// this thread have left on theirs, below their frames, when they once went deep; and of the control blocks and
+    /// posted functions that are kept to be used again. True when some is left for a second call. The loop does it by
+    /// itself, some of it every two seconds. Does not suspend; a system call for each waiting fiber. From the hub's
+    /// thread.
     bool trim() noexcept;
 
     /// A line for each fiber of this thread: its name and what it waits for.

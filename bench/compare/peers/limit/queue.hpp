@@ -40,11 +40,11 @@ inline void push(context& c) {
 inline context& pop() {
     context& c = *first;
     first = c.next;
-    if (first) {
+    if (!first) {
+        last_link = &first;
+    } else if (first->resume) {
         for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<char*>(first->resume) + line * 64);
         __builtin_prefetch(first->next);
-    } else {
-        last_link = &first;
     }
     return c;
 }
@@ -91,8 +91,7 @@ public:
     }
 
 private:
-    static void take_turns(raw::transfer_t t) {
-        save(t);
+    static void take_turns(raw::transfer_t) {
         for (;;) {
             ++turns_;
             if (--left_ == 0) {
@@ -138,8 +137,7 @@ private:
     static void reap() {
         if (task* dead = std::exchange(dead_, nullptr)) pool_.push_back(std::exchange(dead->stack_, nullptr));
     }
-    static void body(raw::transfer_t t) {
-        save(t);
+    static void body(raw::transfer_t) {
         reap();
         auto& self = static_cast<task&>(*current);
         self.result_ = self.call();
@@ -154,9 +152,8 @@ private:
         resume = raw::make_fcontext(stack_, slab::stack_size - 1024, body);
     }
 
-    static constexpr std::size_t stacks = 4;  // one that runs and one that has just ended
-    static inline slab slab_{stacks};
-    static inline std::vector<char*> pool_{slab_.top(0), slab_.top(1), slab_.top(2), slab_.top(3)};
+    static inline slab slab_{2};  // for one that runs and one that has just ended
+    static inline std::vector<char*> pool_{slab_.top(0), slab_.top(1)};
     static inline task* dead_ = nullptr;
 
     char* stack_ = nullptr;

@@ -108,7 +108,8 @@ public:
         ::operator delete(block, alignment);
     }
 
-    /// Its end goes to who joins it, and its hub keeps it alive until then.
+    bool is_main() const noexcept { return role_ == role::main; }
+    /// Its end is nobody's mail, and its hub keeps it alive until then.
     bool is_task() const noexcept { return role_ == role::task; }
     /// Asks a task to end. On the thread that owns it.
     virtual void cancel_here() noexcept {}
@@ -159,7 +160,7 @@ public:
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
     std::uint16_t mutexes = 0;                  // that it holds
     std::atomic<bool> started{false};
-    const bool is_main;
+    const role role_;
     bool is_loop = false;
     bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
 
@@ -182,8 +183,6 @@ protected:
     ~fiber_core();
 
 private:
-    const role role_;
-
     static void release_last(fiber_core* core) noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };
