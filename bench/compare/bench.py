@@ -162,6 +162,8 @@ def verdict(recorded, now, results, cases, measure_again):
         print(f"LOST  {loss}")
     if lost and processor != results.machine["processor"]:
         print(f"The record is of another processor ({processor}); scripts/bench --record makes one of this.")
+    if unguarded := guard.unguarded(ratios, now):
+        print(f"Not recorded, so not compared: {', '.join(unguarded)}; scripts/bench --record records them.")
     broken = any(peer == "coir" for _, _, peer in results.failures)
     print("" if lost or broken else "No loss against the recorded ratios.")
     return 1 if lost or broken else 0

@@ -70,9 +70,18 @@ def is_loss(recorded, now):
     return now.ratio * (1 - now.noise) > recorded.ratio * (1 + recorded.noise) * (1 + TOLERANCE)
 
 
+def is_comparable(recorded, now, key):
+    return key in recorded and recorded[key].reference == now[key].reference
+
+
+def unguarded(recorded, now):
+    """What was measured but never recorded, or beside another limit."""
+    return [key for key in sorted(now) if not is_comparable(recorded, now, key)]
+
+
 def losses(recorded, now):
     return [Loss(key, recorded[key], now[key]) for key in sorted(now)
-            if key in recorded and recorded[key].reference == now[key].reference and is_loss(recorded[key], now[key])]
+            if is_comparable(recorded, now, key) and is_loss(recorded[key], now[key])]
 
 
 def write(now, machine):

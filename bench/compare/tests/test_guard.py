@@ -46,3 +46,4 @@ class Guard(unittest.TestCase):
         recorded = {"a": Measure(1, 0, "r"), "b": Measure(1, 0, "r"), "c": Measure(1, 0, "r")}
         now = {"a": Measure(2, 0, "r"), "b": Measure(2, 0, "other"), "d": Measure(2, 0, "r")}
         self.assertEqual([loss.key for loss in guard.losses(recorded, now)], ["a"])
+        self.assertEqual(guard.unguarded(recorded, now), ["b", "d"])

@@ -29,8 +29,8 @@ auto spawn(fibers::launch when, Stacks& stacks, Body body) {
     return result;
 }
 
-/// p.size fibers take turns while this one waits. The one that wakes it does so early: the others have their turns before
-/// it comes to its own.
+/// p.size fibers take turns while this one waits. The one that wakes it does so early: all others have their turns
+/// before it does.
 outcome yield(const plan& p) {
     long turns = 0, wake_at = 0;
     bool stop = false;
