@@ -98,8 +98,13 @@ def measure(programs, load, skipped, cases, pace):
     progress = Progress()
     if (busy := machine.busy_cores()) > 0.1:
         progress.say(f"Other programs keep {busy:.1f} cores busy: the figures will be poor.")
+    before = machine.Ticks.now()
     runner.Runner(results, programs, load, pace, progress).run(cases)
     progress.end()
+    stolen = machine.Ticks.now().since(before).stolen_part
+    results.machine["stolen"] = f"{stolen:.1%} of the time of this run"
+    if stolen > 0.02:
+        print(f"The host gave {stolen:.0%} of the time to others: the figures are poor.")
     return results
 
 

@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -32,16 +33,38 @@ def first_line(*command):
         return ""
 
 
+@dataclass(frozen=True)
+class Ticks:
+    """What the cores have done since the machine started."""
+
+    idle: int
+    stolen: int  # wanted here, and given to others by the host
+    total: int
+
+    @classmethod
+    def now(cls):
+        ticks = [int(word) for word in first_match(r"^cpu +(.*)", "/proc/stat").split()[:8]]
+        return cls(ticks[3] + ticks[4], ticks[7], sum(ticks))
+
+    def since(self, earlier):
+        return Ticks(self.idle - earlier.idle, self.stolen - earlier.stolen, self.total - earlier.total)
+
+    @property
+    def busy_part(self):
+        return 1 - self.idle / self.total if self.total else 0.0
+
+    @property
+    def stolen_part(self):
+        """Of the time in which there was something to do."""
+        wanted = self.total - self.idle
+        return self.stolen / wanted if wanted else 0.0
+
+
 def busy_cores(seconds=0.5):
     """How many cores others keep busy now."""
-    def idle_and_all():
-        ticks = [int(word) for word in first_match(r"^cpu +(.*)", "/proc/stat").split()[:8]]
-        return ticks[3] + ticks[4], sum(ticks)
-    idle, total = idle_and_all()
+    before = Ticks.now()
     time.sleep(seconds)
-    idle_later, total_later = idle_and_all()
-    spent = total_later - total
-    return os.cpu_count() * (1 - (idle_later - idle) / spent) if spent else 0.0
+    return os.cpu_count() * Ticks.now().since(before).busy_part
 
 
 def describe():

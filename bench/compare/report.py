@@ -49,7 +49,8 @@ def table(head, rows):
 
 def machine_table(results):
     names = {"processor": "processor", "cores": "cores", "caches": "caches of a core", "memory": "memory",
-             "kernel": "kernel", "system": "system", "libc": "C library", "compiler": "compiler", "coir": "coir"}
+             "kernel": "kernel", "system": "system", "libc": "C library", "compiler": "compiler", "coir": "coir",
+             "stolen": "taken away by the host"}
     rows = [(name, str(results.machine[key])) for key, name in names.items() if results.machine.get(key)]
     peers = [(", ".join(dict.fromkeys(info["titles"].values())), "; ".join(info["versions"]) or "-")
              for info in results.peers.values()]
