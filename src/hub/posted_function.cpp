@@ -86,11 +86,13 @@ bool posted_function_store::keep_pack(remote_item* pack) noexcept {
 bool posted_function_store::give_back(posted_function& spent) noexcept {
     spent.next_remote = std::exchange(gathered_, &spent);
     if (++gathered_count_ < pack_size) return false;
+    const bool is_kept = keep_pack(gathered_);
+    if (!is_kept && gathered_count_ < largest_pack) return false;  // the next one tries again
+    if (!is_kept) delete_all(gathered_);
+    gathered_ = nullptr;
     gathered_count_ = 0;
-    remote_item* pack = std::exchange(gathered_, nullptr);
-    if (keep_pack(pack)) return was_used_ = true;
-    delete_all(pack);
-    return false;
+    was_used_ |= is_kept;
+    return is_kept;
 }
 
 void posted_function_store::free_packs() noexcept {

@@ -44,6 +44,7 @@ public:
 
 private:
     static constexpr std::size_t pack_size = 64;
+    static constexpr std::size_t largest_pack = 128;
     static constexpr std::size_t most_packs = 256;  // a megabyte and a half
 
     remote_item* take_pack() noexcept;
