@@ -112,7 +112,7 @@ private:
     std::vector<std::unique_ptr<size_class>> classes_;
     size_class* recent_ = nullptr;
     stack_slot* latest_ = nullptr;  // the last one released, on no list: for who starts next, if it is as large
-    std::size_t in_use_ = 0;  // counting the latest one
+    std::size_t in_use_ = 0;        // counting the latest one
     std::size_t warm_idle_ = 0;
 };
 

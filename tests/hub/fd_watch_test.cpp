@@ -1,6 +1,6 @@
 // White box: a descriptor that coir owns, as src/hub/fd_watch.hpp promises it.
-#include "base/syscall.hpp"
 #include "hub/fd_watch.hpp"
+#include "base/syscall.hpp"
 
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
@@ -302,7 +302,8 @@ TEST_F(fd_watch, a_hang_up_that_nobody_reads_does_not_keep_the_loop_busy) {
     EXPECT_EQ(p.wait_empty(at_once()), wake_reason::timed_out);  // registered
     p.peer.reset();
     epoll_waits = 0;
-    coir::detail::sys.epoll_pwait2 = [](int fd, epoll_event* events, int n, const timespec* limit, const sigset_t* set) {
+    coir::detail::sys.epoll_pwait2 = [](int fd, epoll_event* events, int n, const timespec* limit,
+                                        const sigset_t* set) {
         ++epoll_waits;
         return ::epoll_pwait2(fd, events, n, limit, set);
     };

@@ -112,7 +112,9 @@ TEST_F(hub_post, what_has_run_is_destroyed_at_once) {
 
 /// Posts when its thread ends, after whatever the thread has used since it was made.
 struct last_words {
-    ~last_words() { to->post([count = count] { ++*count; }); }
+    ~last_words() {
+        to->post([count = count] { ++*count; });
+    }
     std::optional<hub> to;
     int* count = nullptr;
 };

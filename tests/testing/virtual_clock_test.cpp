@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <sched.h>
+#include <algorithm>
 
 #include <atomic>
 #include <chrono>
