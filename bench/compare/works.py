@@ -72,8 +72,9 @@ WORKS = (
          plot=(2,)),
     Work("switch_flags", "switch", "at depth 3 in a ring while every other fiber has other floating-point flags",
          (16, 1_000), quick=(16,), guard=(16,), plot=(16, 1_000)),
-    # With two C++ fibers at different places each return would be mispredicted, which is what switch_pair is about: there
-    # all are alike, and the main one waits. Elsewhere it may be one of those that take turns: it makes no difference.
+    # With two C++ fibers at different places each return would be mispredicted, which is what switch_pair is about. So
+    # with them all are alike, and the main one waits. Elsewhere it may be one of those that take turns: it makes no
+    # difference there.
     Work("yield", "yield", "a yield through the scheduler", (2,) + GROWTH, quick=(2, 1_000, 100_000),
          guard=(2, 1_000, 100_000), plot=(2, 1_000, 100_000), growth=True),
     Work("spawn_join", "spawn", "spawn a task, join it, use its result", (1,) + GROWTH[:-1], quick=(1, 1_000),

@@ -79,7 +79,7 @@ bool posted_function_store::keep_pack(remote_item* pack) noexcept {
     const std::size_t count = pack_count_.load(std::memory_order_relaxed);
     if (!lock || count == most_packs) return false;
     packs_[count] = pack;
-    pack_count_.store(count + 1, std::memory_order_relaxed);
+    pack_count_.store(count + 1, std::memory_order_release);  // behind the pack, also for the child of a fork
     return true;
 }
 

@@ -23,7 +23,7 @@ public:
 
 /// What one thread allocates and another frees is what an allocator likes least: more than half of what a post cost.
 /// So those that have run lie here, in packs, for the threads that post next, each of which takes one pack. Nobody waits
-/// for the lock: who does not get it at once does without.
+/// for the lock: who does not get it at once allocates, or tries again with the next.
 class posted_function_store {
 public:
     posted_function_store() noexcept = default;
@@ -50,7 +50,7 @@ private:
     remote_item* take_pack() noexcept;
     bool keep_pack(remote_item* pack) noexcept;
 
-    // Guards the packs, which are in order at each instruction: a fork may leave it locked for ever in the child.
+    // Guards the packs. In the child of a fork it may stay locked for ever where the hub was another thread's.
     spinlock lock_;
     std::atomic<std::size_t> pack_count_{0};
     std::array<remote_item*, most_packs> packs_{};  // the first of each, linked by next_remote

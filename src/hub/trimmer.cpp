@@ -48,11 +48,15 @@ void trimmer::set(long nanoseconds) noexcept {
     is_set_ = sys.timerfd_settime(alarm_.get(), 0, &when, nullptr) == 0;
 }
 
-void trimmer::on_events(std::uint32_t) noexcept {
-    is_set_ = false;
+void trimmer::begin_period() noexcept {
     if (!has_run_) thread_.blocks.clear();
     if (!posted_.was_used()) posted_.free_packs();
-    if (!is_at_it_) unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
+    unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
+}
+
+void trimmer::on_events(std::uint32_t) noexcept {
+    is_set_ = false;
+    if (!is_at_it_) begin_period();
     const std::size_t now = std::min(unseen_, most_at_once);
     trim_waiting(now);
     unseen_ -= now;

@@ -26,12 +26,10 @@ public:
     /// By the loop, in each round.
     void fibers_ran() noexcept {
         has_run_ = true;
-        posts_are_kept();
+        arm();
     }
-    void posts_are_kept() noexcept {
-        if (!is_set_) [[unlikely]]
-            set(period);
-    }
+    /// When there is another pack of posted functions.
+    void posts_are_kept() noexcept { arm(); }
 
     /// All of it, but for the current fiber's. True if something is left for a second call: what was used since the
     /// last one.
@@ -45,7 +43,12 @@ private:
 
     void on_events(std::uint32_t events) noexcept override;
     void watch(poller& events);
+    void arm() noexcept {
+        if (!is_set_) [[unlikely]]
+            set(period);
+    }
     void set(long nanoseconds) noexcept;
+    void begin_period() noexcept;
     void trim_waiting(std::size_t most) noexcept;
     fiber_core& next_in_turn() noexcept;
 

@@ -54,8 +54,8 @@ void launch(task_core& task) {
     hub.make_ready(task);
 }
 
-/// Keeps what escapes the function, but for a cancellation.
-void task_core::call() {
+/// What escapes the function, but for a cancellation.
+std::exception_ptr task_core::call() {
     try {
         arrived(this_thread());
         if (!never_run_) {
@@ -68,16 +68,17 @@ void task_core::call() {
     } catch (const fiber_exit&) {
         was_cancelled_ = true;
     } catch (...) {
-        error_ = std::current_exception();
-        if (!error_) throw;  // pthread_exit unwinds with what is no exception of C++
+        if (std::exception_ptr error = std::current_exception()) return error;
+        throw;  // pthread_exit unwinds with what is no exception of C++
     }
+    return nullptr;
 }
 
 message task_core::run() {
-    call();
-    drop_function();  // here, on its own stack, also when it has never run
+    std::exception_ptr error = call();  // its own alone until it has ended: in a fork's child it may never do so
+    drop_function();                    // here, on its own stack, also when it has never run
     while (!interrupts.empty()) interrupts.pop_front();
-    end();
+    end_with(std::move(error));
     // Nobody else can get at the result any more: it goes on the task's own stack.
     if (refs.is_sole()) {
         report_if_unseen();
@@ -94,23 +95,24 @@ void task_core::end_early(std::exception_ptr error) noexcept {
         error = nullptr;
     } catch (...) {
     }
-    error_ = std::move(error);  // in the place of its own, if it had one and was about to end
     unlink();
     set_state(fiber_state::dead);
-    end();
+    end_with(std::move(error));
 }
 
 /// In the child of a fork: its thread has stayed behind, so that it reads as cancelled.
 bool task_core::is_lost() noexcept {
     if (!owner.load(std::memory_order_relaxed)->is_lost.load(std::memory_order_relaxed)) return false;
     was_cancelled_ = true;
-    error_ = nullptr;
     done_.finish_after_fork();
     return true;
 }
 
-void task_core::end() noexcept {
-    if (error_) failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
+void task_core::end_with(std::exception_ptr error) noexcept {
+    if (error) {
+        error_ = std::move(error);
+        failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
+    }
     done_.finish();
 }
 

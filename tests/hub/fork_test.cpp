@@ -98,7 +98,7 @@ TEST_F(fork_in, in_the_child_posts_to_a_hub_that_was_being_posted_to_are_refused
         }
     });
     for (int i = 0; i < 200; ++i) {
-        ASSERT_EQ(in_child([&] { return handle.post([] {}) ? 1 : 0; }), 0);
+        EXPECT_EQ(in_child([&] { return handle.post([] {}) ? 1 : 0; }), 0);
     }
     stop = true;
     posts.join();

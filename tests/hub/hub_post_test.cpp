@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -20,13 +19,7 @@ namespace {
 
 using coir::hub;
 using hub_post = task_tests::clean_test;
-
-/// Returns when all that has been posted has run.
-void let_posts_run() {
-    coir::event done;
-    hub::current().post([&] { done.set(); });
-    done.wait();
-}
+using task_tests::let_posts_run;
 
 TEST_F(hub_post, from_the_own_thread_runs_when_the_fiber_suspends) {
     int ran = 0;

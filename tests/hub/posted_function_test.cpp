@@ -22,6 +22,7 @@ using coir::hub;
 using coir::detail::posted_function;
 using coir::detail::posted_function_store;
 using spent_functions = task_tests::clean_test;
+using task_tests::let_posts_run;
 
 std::vector<posted_function*> take(posted_function_store& store, int count) {
     std::vector<posted_function*> taken;
@@ -37,12 +38,6 @@ int give_back(posted_function_store& store, const std::vector<posted_function*>&
 
 /// A thread of its own keeps nothing in hand for the next test.
 void on_a_thread(const std::function<void()>& body) { std::thread(body).join(); }
-
-void let_posts_run() {
-    coir::event done;
-    hub::current().post([&] { done.set(); });
-    done.wait();
-}
 
 TEST_F(spent_functions, go_back_to_whoever_posts_in_packs) {
     posted_function_store store;

@@ -5,6 +5,7 @@
 
 #include <coir/fiber.hpp>
 #include <coir/hub.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/task.hpp>
 
 #include <gtest/gtest.h>
@@ -71,6 +72,13 @@ inline void until_parked(const coir::detail::fiber_core& fiber) {
 template <class R>
 void until_parked(const coir::task<R>& task) {
     until_parked(task.core());
+}
+
+/// Returns when all that has been posted to this thread's hub has run.
+inline void let_posts_run() {
+    coir::event done;
+    coir::hub::current().post([&] { done.set(); });
+    done.wait();
 }
 
 inline void yield_times(int n) {

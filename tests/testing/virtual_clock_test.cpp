@@ -5,11 +5,10 @@
 
 #include "task/leftovers.hpp"
 
+#include <sched.h>
 #include <unistd.h>
 
-#include <sched.h>
 #include <algorithm>
-
 #include <atomic>
 #include <chrono>
 #include <memory>

@@ -16,8 +16,8 @@ using measure::plan;
 
 constexpr coir::spawn_options small{.stack_size = 64 * 1024};
 
-/// p.size tasks take turns while this one waits. The one that wakes it does so early: all others have their turns before
-/// it does.
+/// p.size tasks take turns while this one waits. The one that wakes it does so early: all others have their turns
+/// before it does.
 outcome yield(const plan& p) {
     long turns = 0, wake_at = 0;
     bool stop = false;

@@ -160,7 +160,11 @@ public:
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
     std::uint16_t mutexes = 0;                  // that it holds
     std::atomic<bool> started{false};
+
+private:
     const role role_;
+
+public:
     bool is_loop = false;
     bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
 

@@ -64,8 +64,8 @@ private:
         std::exception_ptr error() noexcept override;
     };
 
-    void call();
-    void end() noexcept;
+    std::exception_ptr call() noexcept(false);
+    void end_with(std::exception_ptr error) noexcept;
     [[noreturn]] void throw_what_ended_it();
     bool is_mine() const noexcept;
     bool is_lost() noexcept;
