@@ -37,6 +37,7 @@ inline ssize_t call_process_madvise(const iovec* ranges, size_t count, int advic
 }
 
 struct system_calls {
+    int (*open)(const char*, int, ...) = ::open;
     ssize_t (*read)(int, void*, size_t) = ::read;
     ssize_t (*write)(int, const void*, size_t) = ::write;
     int (*close)(int) = ::close;

@@ -7,19 +7,22 @@
 // that is not one of a pool's; else, where there is no such hub, the process's main thread.
 #include "hub/deadlock.hpp"
 
+#include "base/syscall.hpp"
 #include "fiber/switch.hpp"
 #include "hub/hub_core.hpp"
 
 #include <coir/base/error.hpp>
+#include <coir/base/unique_fd.hpp>
 
 #include <fmt/format.h>
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -50,13 +53,16 @@ constinit spinlock telling;
 
 /// The kernel's count; a large number if it cannot be read.
 int threads_in_process() noexcept {
-    const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/proc/self/status", "re"), std::fclose);
-    char line[256];
-    int count = 1 << 30;
-    while (file && std::fgets(line, sizeof line, file.get())) {
-        if (std::sscanf(line, "Threads: %d", &count) == 1) break;
-    }
-    return count;
+    char line[1024];
+    const unique_fd file(sys.open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+    const ssize_t size = file ? sys.read(file.get(), line, sizeof line - 1) : 0;
+    line[std::max<ssize_t>(size, 0)] = '\0';
+    const char* end_of_name = std::strrchr(line, ')');  // a name may hold spaces and parentheses
+    int count;
+    const bool is_read = end_of_name && std::sscanf(end_of_name + 1,
+                                                    "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%d",  // 18th
+                                                    &count) == 1;
+    return is_read ? count : 1 << 30;
 }
 
 bool nobody_is_left() noexcept { return people.all_stuck() >= threads_in_process(); }
