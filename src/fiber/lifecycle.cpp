@@ -30,7 +30,7 @@ fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_swi
 bool may_have_heir(const fiber_core& fiber) noexcept { return !fiber.is_task() || fiber.switcher; }
 
 /// Takes an unstarted fiber for this thread. Throws when another was first.
-void claim(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
+[[gnu::always_inline]] inline void claim(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     thread_state* nobody = nullptr;
     if (fiber.owner.load(std::memory_order_acquire) != &thread &&
         !fiber.owner.compare_exchange_strong(nobody, &thread)) {
@@ -71,7 +71,7 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
 
 /// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir. If that is a task that
 /// the hub starts now, it may take over the stack `vacant`, instead of a switch to another one.
-fiber_core& successor(thread_state& thread, message& words, stack_slot* vacant) noexcept {
+[[gnu::always_inline]] inline fiber_core& successor(thread_state& thread, message& words, stack_slot* vacant) noexcept {
     fiber_core& self = *thread.current;
     if (may_have_heir(self)) {
         fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);

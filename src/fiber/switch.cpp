@@ -75,15 +75,14 @@ void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& sw
     fiber.started.store(true, std::memory_order_relaxed);
 }
 
-void reap(thread_state& thread) noexcept {
+void reap_corpse(thread_state& thread) noexcept {
     fiber_core* dead = std::exchange(thread.corpse, nullptr);
-    if (!dead) return;
     if (dead->stack) thread.stacks.release(*std::exchange(dead->stack, nullptr));
     if (dead->owns_itself) dead->drop_ref();
 }
 
-void arrived_slowly(thread_state& thread, bool thrown) {
-    if (!thread.trace || thread.current->is_loop) return reap(thread);
+void arrived_traced(thread_state& thread, bool thrown) {
+    if (thread.current->is_loop) return reap(thread);
     const fiber origin{ref<fiber_core>(thread.previous)};
     const fiber target{ref<fiber_core>(thread.current)};
     reap(thread);

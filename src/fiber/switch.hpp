@@ -76,14 +76,19 @@ COIR_SWITCH_INLINE void switch_context(thread_state& thread, fiber_core& to) noe
 /// unstarted.
 void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher);
 
-/// To be called by a fiber that has been switched to, once it has taken its mail.
-void arrived_slowly(thread_state& thread, bool thrown);
-inline void arrived(thread_state& thread, bool thrown = false) {
-    if (thread.corpse || thread.trace) [[unlikely]]
-        arrived_slowly(thread, thrown);
+/// Releases what the fiber that was left has kept until then, if it has ended. All that a hub's loop does on arrival.
+void reap_corpse(thread_state& thread) noexcept;
+inline void reap(thread_state& thread) noexcept {
+    if (thread.corpse) [[unlikely]]
+        reap_corpse(thread);
 }
 
-/// The half of it that a hub's loop needs.
-void reap(thread_state& thread) noexcept;
+/// To be called by a fiber that has been switched to, once it has taken its mail.
+void arrived_traced(thread_state& thread, bool thrown);
+inline void arrived(thread_state& thread, bool thrown = false) {
+    if (thread.trace) [[unlikely]]
+        return arrived_traced(thread, thrown);
+    reap(thread);
+}
 
 }  // namespace coir::detail

@@ -25,11 +25,33 @@ namespace {
 constexpr std::chrono::nanoseconds first_look_after = std::chrono::milliseconds(20);
 constexpr std::chrono::nanoseconds last_look_after = std::chrono::seconds(2);
 
-constexpr std::uint32_t waiting = 0;
-constexpr std::uint32_t woken = 1;
+constexpr std::uint32_t woken = 0;
+constexpr std::uint32_t waiting = 1;
 
-/// A futex must outlive the waker's last look at it, so each thread has one for good.
-constinit thread_local std::atomic<std::uint32_t> thread_futex{woken};
+}  // namespace
+
+/// A thread without a hub, which waits by itself. It must outlive the waker's last look at it, so each thread is one for
+/// good.
+struct blocked_thread {
+    std::atomic<std::uint32_t> word;
+    std::atomic<bool> is_stuck;  // counted as one that wakes nobody: see deadlock.hpp
+    stuck_kind stuck_as;
+
+    void start_wait(deadline limit) noexcept {
+        word.store(waiting, std::memory_order_relaxed);
+        stuck_as = waits_as;
+        is_stuck = limit.is_never() || stuck_as == stuck_kind::helper;
+        if (is_stuck) count_stuck(stuck_as, +1);
+    }
+    /// By whoever takes its waiter off a queue, so that a thread that is about to run is not taken for a stuck one.
+    void no_longer_stuck() noexcept {
+        if (is_stuck.exchange(false)) count_stuck(stuck_as, -1);
+    }
+};
+
+namespace {
+
+constinit thread_local blocked_thread own_thread{};
 
 /// Returns when the word is no longer `waiting`, the limit is over, or for no reason.
 void futex_wait(std::atomic<std::uint32_t>& word, deadline limit) noexcept {
@@ -46,18 +68,6 @@ void futex_wake(std::atomic<std::uint32_t>& word) noexcept {
     ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
-/// Also when a trace callback throws.
-struct armed_timer {
-    armed_timer(hub_core& h, timer& t) noexcept : hub(h), limit(t) {}
-    armed_timer(const armed_timer&) = delete;
-    ~armed_timer() {
-        if (limit.is_linked()) hub.cancel(limit);
-    }
-
-    hub_core& hub;
-    timer& limit;
-};
-
 /// What may be thrown now. Also of the fibers that have called this one: it is blocked in their place. A shield, or an
 /// unwinding, protects against what was opened outside of it.
 interrupt* pending_interrupt(thread_state& thread) noexcept {
@@ -72,13 +82,15 @@ interrupt* pending_interrupt(thread_state& thread) noexcept {
     }
 }
 
-/// Whether throw_if_interrupted would throw.
-bool must_not_wait(thread_state& thread) noexcept {
+bool is_interrupted(thread_state& thread) noexcept {
     fiber_core& self = *thread.current;
-    if (self.is_undisturbed()) [[likely]]
-        return false;
     return self.is_loop || pending_interrupt(thread) ||
            (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
+}
+
+/// Whether throw_if_interrupted would throw.
+inline bool must_not_wait(thread_state& thread) noexcept {
+    return !thread.current->is_undisturbed() && is_interrupted(thread);
 }
 
 }  // namespace
@@ -104,7 +116,26 @@ void throw_if_interrupted() {
     }
 }
 
-void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where) {
+/// Lives while its waiter waits, also when a trace callback throws.
+class waiter::limit_timer final : public timer {
+public:
+    explicit limit_timer(waiter& w) noexcept : waiter_(w) { w.home_->arm(*this, w.limit_, *w.fiber_); }
+    ~limit_timer() { cancel(); }
+    void cancel() noexcept {
+        if (is_linked()) waiter_.home_->cancel(*this);
+    }
+    void expire() noexcept override {
+        if (!waiter_.abandon()) return;
+        waiter_.reason_ = wake_reason::timed_out;
+        waiter_.home_->make_ready(*waiter_.fiber_);
+    }
+
+private:
+    waiter& waiter_;
+};
+
+[[gnu::always_inline]] inline void waiter::take_place(wait_queue& queue, std::unique_lock<spinlock>& lock,
+                                                      deadline limit, place where) {
     hub_core* hub = hub_core::of_this_thread();
     if (hub && must_not_wait(hub->thread())) [[unlikely]] {
         lock.unlock();
@@ -116,15 +147,37 @@ void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline
         fiber_ = hub->thread().current;
         home_ = hub;
     } else {
-        thread_futex.store(waiting, std::memory_order_relaxed);
-        thread_word_ = &thread_futex;
-        stuck_as_ = waits_as;
-        is_stuck_ = limit.is_never() || stuck_as_ == stuck_kind::helper;
-        if (is_stuck_) count_stuck(stuck_as_, +1);
+        thread_ = &own_thread;
+        thread_->start_wait(limit);
     }
     where == place::back ? queue.push_back(*this) : queue.push_front(*this);
     lock.unlock();
 }
+
+[[gnu::always_inline]] inline wake_reason waiter::park() {
+    fiber_core& self = *fiber_;
+    self.waiting = this;
+    self.set_state(fiber_state::parked);
+    {
+        std::optional<limit_timer> limit;
+        if (!limit_.is_never()) timer_ = &limit.emplace(*this);
+        home_->switch_away();
+    }
+    if (interruption_) [[unlikely]]
+        rethrow_interrupt();
+    return reason_;
+}
+
+void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit) {
+    take_place(queue, lock, limit, place::back);
+}
+
+wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where) {
+    take_place(queue, lock, limit, where);
+    return fiber_ ? park() : block_thread();
+}
+
+wake_reason waiter::rest() { return fiber_ ? park() : block_thread(); }
 
 wake_reason waiter::sleep(deadline limit) {
     hub_core& hub = hub_core::current();
@@ -135,26 +188,9 @@ wake_reason waiter::sleep(deadline limit) {
     return park();
 }
 
-wake_reason waiter::park() {
-    fiber_core& self = *fiber_;
-    self.waiting = this;
-    self.set_state(fiber_state::parked);
-    if (!limit_.is_never()) {
-        timer_.owner = this;
-        home_->arm(timer_, limit_, self);
-    }
-    {
-        const armed_timer disarm_at_end(*home_, timer_);
-        home_->switch_away();
-    }
-    if (error_) [[unlikely]]
-        rethrow_interrupt();
-    return reason_;
-}
-
 void waiter::rethrow_interrupt() {
-    if (cancelled_) cancelled_->cancel_in_flight = false;
-    std::rethrow_exception(std::move(error_));
+    if (interruption_->cancelled) interruption_->cancelled->cancel_in_flight = false;
+    std::rethrow_exception(std::move(interruption_->error));
 }
 
 wake_reason waiter::block_thread() {
@@ -164,15 +200,15 @@ wake_reason waiter::block_thread() {
     const deadline limit = deadline::at(clock::time_point(end.count()));
     lookout around;
     time_span pause = first_look_after;
-    while (thread_word_->load(std::memory_order_acquire) == waiting) {
+    while (thread_->word.load(std::memory_order_acquire) == waiting) {
         const deadline now = deadline::at(clock::now());
         if (limit <= now && abandon()) return wake_reason::timed_out;
         if (!limit.is_never()) {
-            futex_wait(*thread_word_, limit <= now ? deadline::never() : limit);
+            futex_wait(thread_->word, limit <= now ? deadline::never() : limit);
             continue;
         }
         const deadline next_look = deadline::at(clock::now() + pause.count());
-        futex_wait(*thread_word_, next_look);
+        futex_wait(thread_->word, next_look);
         if (deadline::at(clock::now()) < next_look) continue;
         look_for_deadlock(around);
         pause = std::min(pause.count() * 2, last_look_after);
@@ -190,27 +226,25 @@ void waiter::look_for_deadlock(lookout& around) {
     if (abandon()) throw deadlock(text);
 }
 
-/// By whoever takes it off its queue, so that a thread that is about to run is not taken for a stuck one.
-void waiter::no_longer_stuck() noexcept {
-    if (is_stuck_.exchange(false)) count_stuck(stuck_as_, -1);
+/// Its limit is withdrawn at once: the primitive may be gone by the time it would run out.
+[[gnu::always_inline]] inline void waiter::wake_fiber() noexcept {
+    if (timer_) timer_->cancel();
+    home_->make_ready(*fiber_);
 }
 
 void waiter::notify(wake_reason reason) noexcept {
     reason_ = reason;
-    if (is_of_this_thread()) return wake_fiber();
+    is_of_this_thread() ? wake_fiber() : notify_elsewhere();
+}
+
+void waiter::notify_elsewhere() noexcept {
     tell_abandoner();
     if (fiber_) {
         home_->send(*this);
     } else {
-        no_longer_stuck();
-        futex_wake(*thread_word_);
+        thread_->no_longer_stuck();
+        futex_wake(thread_->word);
     }
-}
-
-/// Its limit is withdrawn at once: the primitive may be gone by the time it would run out.
-void waiter::wake_fiber() noexcept {
-    if (timer_.is_linked()) home_->cancel(timer_);
-    home_->make_ready(*fiber_);
 }
 
 /// From here on nobody looks at the primitive for this waiter's sake; whoever does so already is waited for. So the
@@ -221,7 +255,9 @@ void waiter::tell_abandoner() noexcept {
     while (is_abandoning_.load()) pause.once();
 }
 
-bool waiter::is_of_this_thread() const noexcept { return fiber_ && home_ == hub_core::of_this_thread(); }
+bool waiter::is_of_this_thread() const noexcept {
+    return fiber_ && fiber_->owner.load(std::memory_order_relaxed) == this_thread_state;
+}
 
 void waiter::run_on_hub(hub_core&) noexcept { wake_fiber(); }
 
@@ -239,26 +275,19 @@ bool waiter::abandon() noexcept {
         if (was_waiting) unlink();
     }
     is_abandoning_.store(false, std::memory_order_release);
-    if (was_waiting && !fiber_) no_longer_stuck();
+    if (was_waiting && !fiber_) thread_->no_longer_stuck();
     return was_waiting;
 }
 
 void waiter::abandon_after_fork() noexcept {
-    if (timer_.is_linked()) home_->cancel(timer_);
+    if (timer_) timer_->cancel();
     if (lock_) lock_->reset();
     if (is_linked()) unlink();
 }
 
 void waiter::interrupt_with(std::exception_ptr error, fiber_core* cancelled) noexcept {
-    error_ = std::move(error);
-    cancelled_ = ref<fiber_core>(cancelled);
+    interruption_.emplace(interruption{std::move(error), ref<fiber_core>(cancelled)});
     reason_ = wake_reason::interrupted;
-}
-
-void waiter::limit_timer::expire() noexcept {
-    if (!owner->abandon()) return;
-    owner->reason_ = wake_reason::timed_out;
-    owner->home_->make_ready(*owner->fiber_);
 }
 
 void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason) noexcept {

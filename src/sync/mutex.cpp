@@ -29,8 +29,9 @@ struct mutex::request {
 };
 
 bool mutex::take() noexcept {
-    int expected = free;
-    if (!state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed)) {
+    int expected = state_.load(std::memory_order_relaxed);  // a look costs less than a locked instruction in vain
+    if (expected != free ||
+        !state_.compare_exchange_strong(expected, held, std::memory_order_acquire, std::memory_order_relaxed)) {
         return false;
     }
     now_belongs_to(detail::current_fiber());
@@ -56,17 +57,21 @@ bool mutex::take_from_heir() noexcept {
 
 bool mutex::is_mine() const noexcept { return owner_.load(std::memory_order_relaxed) == &detail::current_fiber(); }
 
+/// Under the lock of the queue. Taken as contended even if nobody waits now: the unlock then looks at a queue that may be
+/// empty.
+bool mutex::take_as_contended() noexcept {
+    return state_.load(std::memory_order_relaxed) != contended &&
+           state_.exchange(contended, std::memory_order_acquire) == free;
+}
+
 bool mutex::lock_slowly(deadline limit) {
     detail::fiber_core& self = detail::current_fiber();
     if (is_mine()) throw fiber_error(fmt::format("fiber \"{}\" locks a mutex that it holds already", self.name()));
     request mine;
     std::unique_lock lock(lock_);
-    // Taken as contended even if it is free now: the unlock then looks at a queue that may be empty.
-    for (auto place = detail::waiter::place::back; state_.exchange(contended, std::memory_order_acquire) != free;
-         place = detail::waiter::place::front) {
+    for (auto place = detail::waiter::place::back; !take_as_contended(); place = detail::waiter::place::front) {
         detail::waiter waiter({"mutex", this}, &mine);
-        waiter.enter(waiting_, lock, limit, place);
-        if (waiter.rest() != detail::wake_reason::ready) return false;
+        if (waiter.wait(waiting_, lock, limit, place) != detail::wake_reason::ready) return false;
         if (mine.handed_over) {
             heir_home_.store(nullptr, std::memory_order_relaxed);
             break;
@@ -85,8 +90,9 @@ void mutex::unlock() {
     }
     --self.mutexes;
     owner_.store(nullptr, std::memory_order_relaxed);
-    int expected = held;
-    if (!state_.compare_exchange_strong(expected, free, std::memory_order_release, std::memory_order_relaxed)) {
+    int expected = state_.load(std::memory_order_relaxed);
+    if (expected == contended ||
+        !state_.compare_exchange_strong(expected, free, std::memory_order_release, std::memory_order_relaxed)) {
         unlock_slowly();
     }
 }

@@ -78,7 +78,7 @@ message task_core::run() {
     std::exception_ptr error = call();  // its own alone until it has ended: in a fork's child it may never do so
     drop_function();                    // here, on its own stack, also when it has never run
     while (!interrupts.empty()) interrupts.pop_front();
-    end_with(std::move(error));
+    end_with(error);
     // Nobody else can get at the result any more: it goes on the task's own stack.
     if (refs.is_sole()) {
         report_if_unseen();
@@ -97,7 +97,7 @@ void task_core::end_early(std::exception_ptr error) noexcept {
     }
     unlink();
     set_state(fiber_state::dead);
-    end_with(std::move(error));
+    end_with(error);
 }
 
 /// In the child of a fork: its thread has stayed behind, so that it reads as cancelled.
@@ -108,12 +108,9 @@ bool task_core::is_lost() noexcept {
     return true;
 }
 
-void task_core::end_with(std::exception_ptr error) noexcept {
-    if (error) {
-        error_ = std::move(error);
-        failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
-    }
-    done_.finish();
+void task_core::keep(std::exception_ptr& error) noexcept {
+    error_ = std::move(error);
+    failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 task_core::~task_core() { report_if_unseen(); }
@@ -131,7 +128,8 @@ void task_core::report_if_unseen() noexcept {
 }
 
 bool task_core::join(deadline limit) {
-    if (this == &current_fiber()) throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
+    if (this_thread_state && this == this_thread_state->current)
+        throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
     const bool ended = is_done() || done_.wait(limit, {.what = "the end of task", .fiber = this});
     if (ended) observe();
     return ended;

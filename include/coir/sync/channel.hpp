@@ -12,6 +12,7 @@
 #include <limits>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace coir {
@@ -41,6 +42,17 @@ struct transfer {
         return true;
     }
 };
+
+/// What functions return in registers, they copy. Copied whole, it would be read by one load that is wider than the
+/// stores of its parts just before, and so would wait until those have left the store buffer.
+template <class T>
+constexpr bool is_returned_in_registers = std::is_trivially_copyable_v<std::optional<T>> &&
+                                          sizeof(std::optional<T>) <= 2 * sizeof(void*);
+
+template <class T>
+std::optional<T> copy_by_parts(const std::optional<T>& element) noexcept {
+    return element ? std::optional<T>(*element) : std::nullopt;
+}
 
 template <class T>
 struct channel_source {
@@ -106,6 +118,7 @@ private:
 
     detail::transfer give(T& element);
     detail::transfer take(std::optional<T>& element);
+    void recv_into(std::optional<T>& element, deadline limit);
 
     const std::size_t capacity_;
     mutable detail::spinlock lock_;
@@ -147,11 +160,20 @@ detail::transfer channel<T>::give(T& element) {
 template <class T>
 std::optional<T> channel<T>::recv_until(deadline limit) {
     std::optional<T> element;
+    recv_into(element, limit);
+    if constexpr (detail::is_returned_in_registers<T>) {
+        return detail::copy_by_parts(element);
+    } else {
+        return element;
+    }
+}
+
+template <class T>
+void channel<T>::recv_into(std::optional<T>& element, deadline limit) {
     guard lock(lock_);
-    if (take(element).complete(lock) || closed_) return element;
+    if (take(element).complete(lock) || closed_) return;
     detail::waiter self({"a value in channel", this}, &element);
     self.wait(receivers_, lock, limit);
-    return element;
 }
 
 template <class T>

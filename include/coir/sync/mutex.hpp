@@ -52,6 +52,7 @@ private:
     bool take() noexcept;
     bool take_from_heir() noexcept;
     void now_belongs_to(detail::fiber_core& fiber) noexcept;
+    bool take_as_contended() noexcept;
     bool lock_slowly(deadline limit);
     void unlock_slowly() noexcept;
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace coir::detail {
@@ -26,7 +27,7 @@ class hub_core;
 class fiber_core;
 class thread_state;
 class lookout;
-enum class stuck_kind : std::uint8_t;
+struct blocked_thread;
 
 enum class wake_reason : std::uint8_t { ready, timed_out, closed, interrupted };
 
@@ -99,17 +100,15 @@ class waiter final : public wait_node, private remote_item {
 public:
     explicit waiter(wait_info info, void* s = nullptr) noexcept : wait_node(s), info_(info) {}
 
+    enum class place { back, front };
     /// Enters the queue, unlocks, and waits: parks the current fiber on its hub, or blocks a thread that has none.
     /// Throws, not having waited or having left the queue, what interrupts the fiber: cancelled, timed_out of a
     /// scope, fiber_exit, deadlock; and fiber_error in a function posted to a hub. The lock is not held afterwards.
-    wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never()) {
-        enter(queue, lock, limit);
-        return rest();
-    }
+    wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never(),
+                     place where = place::back);
     /// The two halves of wait(), for who has something to do in between that does not suspend.
-    enum class place { back, front };
-    void enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where = place::back);
-    wake_reason rest() { return fiber_ ? park() : block_thread(); }
+    void enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit);
+    wake_reason rest();
 
     /// Waits for nothing but the limit or an interrupt.
     wake_reason sleep(deadline limit);
@@ -128,35 +127,36 @@ public:
     bool is_of_this_thread() const noexcept;
 
 private:
-    struct limit_timer final : timer {
-        void expire() noexcept override;
-        waiter* owner = nullptr;
+    class limit_timer;
+    struct interruption {
+        std::exception_ptr error;
+        ref<fiber_core> cancelled;  // whose cancellation the error is
     };
 
+    void take_place(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where);
     wake_reason park();
     wake_reason block_thread();
     void look_for_deadlock(lookout& around);
     void rethrow_interrupt();
-    void no_longer_stuck() noexcept;
+    void disarm() noexcept;
+    void notify_elsewhere() noexcept;
     void tell_abandoner() noexcept;
     void wake_fiber() noexcept;
     void run_on_hub(hub_core& hub) noexcept override;
 
+    // What it costs to set these is what it costs to wait: what only few waits need is made by those.
     wait_info info_;
     spinlock* lock_ = nullptr;  // of the queue it is on
     deadline limit_ = deadline::never();
     hub_core* home_ = nullptr;
-    fiber_core* fiber_ = nullptr;                        // null for a plain thread, which has:
-    std::atomic<std::uint32_t>* thread_word_ = nullptr;  // 0 while it waits
-    std::atomic<bool> is_stuck_{false};                  // counted as a thread that wakes nobody: see deadlock.hpp
-    stuck_kind stuck_as_{};
-    std::exception_ptr error_;
-    ref<fiber_core> cancelled_;  // whose cancellation the error is
+    fiber_core* fiber_ = nullptr;  // or, of one that has no hub:
+    blocked_thread* thread_ = nullptr;
+    limit_timer* timer_ = nullptr;  // while it waits with a limit
     wake_reason reason_ = wake_reason::ready;
     // A waker on another thread and a limit, or an interrupt, may come at once: see abandon().
     std::atomic<bool> is_taken_{false};
     std::atomic<bool> is_abandoning_{false};
-    limit_timer timer_;
+    std::optional<interruption> interruption_;
 };
 
 /// Throws what is pending for the current fiber, if it may be interrupted now. Every suspension starts with it.

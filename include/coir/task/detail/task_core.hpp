@@ -65,7 +65,12 @@ private:
     };
 
     std::exception_ptr call() noexcept(false);
-    void end_with(std::exception_ptr error) noexcept;
+    void end_with(std::exception_ptr& error) noexcept {
+        if (error) [[unlikely]]
+            keep(error);
+        done_.finish();
+    }
+    void keep(std::exception_ptr& error) noexcept;
     [[noreturn]] void throw_what_ended_it();
     bool is_mine() const noexcept;
     bool is_lost() noexcept;
