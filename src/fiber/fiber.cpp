@@ -141,17 +141,6 @@ void check_stack_size(std::size_t size, std::string_view name) {
                                   size, min_stack_size, max_stack_size));
 }
 
-fiber_core::fiber_core(std::string_view name, std::size_t size, role r) : role_(r) {
-    constexpr std::size_t page = 4096;
-    stack_size = static_cast<std::uint32_t>((size + page - 1) / page * page);
-    if (!is_main()) id = (std::uint64_t{this_thread().number} << 40) + ++this_thread().fibers_made;
-    if (!name.empty()) rename(name);
-    static_assert(sizeof(fiber) == sizeof own_handle);
-    new (own_handle) fiber(ref<fiber_core>::adopt(this));
-}
-
-fiber_core::~fiber_core() = default;
-
 void* fiber_core::operator new(std::size_t size) {
     return this_thread_state ? this_thread_state->blocks.take(size) : block_cache::fresh(size);
 }
@@ -193,7 +182,10 @@ std::string fiber_core::name() const {
 
 /// The reference of the last handle is now the fiber's own, if it lives, or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
-    if (!core->is_started() || core->is_dead()) return core->drop_link();
+    if (!core->is_started() || core->is_dead()) {
+        if (!core->links.drop()) return;
+        return core->parent ? destroy_chain(core) : core->destroy();
+    }
     thread_state* owner = core->owner;
     if (owner == this_thread_state && !owner->current->is_loop) {
         lay_to_rest(*owner, *core);
@@ -224,6 +216,7 @@ detail::ref<fiber_core> fiber::make(const fiber_options& options, body_function 
     if (thread.graveyard.load(std::memory_order_relaxed) && !thread.sched) empty_graveyard(thread);
     fiber_core* parent = thread.current->is_loop ? thread.main : thread.current;
     auto made = detail::ref<fiber_core>::adopt(new detail::explicit_fiber(options, std::move(body)));
+    thread.introduce(*made);
     parent->add_link();
     made->parent = parent;
     return made;

@@ -33,11 +33,6 @@ COIR_SWITCH_FUNCTION bool mxcsr_leads_context() noexcept {
     return ((first_word ^ before) & ~sticky_float_flags) == rounding_bit && read_mxcsr() == before;
 }
 
-/// What a context starts with: the control words of both units.
-struct float_control {
-    unsigned mxcsr;
-    unsigned short x87;
-};
 constexpr std::size_t float_control_size = sizeof(unsigned) + sizeof(unsigned short);
 
 }  // namespace
@@ -50,8 +45,7 @@ void copy_float_control(const fiber_core& origin, void* context) noexcept {
 
 void load_float_control(const fiber_core& origin) noexcept {
     if (!sticky_flags_are_carried) return;
-    float_control wanted, now{read_mxcsr(), 0};
-    std::memcpy(&wanted, origin.context, float_control_size);
+    float_control wanted = float_control_of(origin.context), now{read_mxcsr(), 0};
     asm volatile("fnstcw %0" : "=m"(now.x87));
     if (now.x87 != wanted.x87) asm volatile("fldcw %0" : : "m"(wanted.x87));
     if (((now.mxcsr ^ wanted.mxcsr) & ~sticky_float_flags) == 0) return;

@@ -56,7 +56,26 @@ inline unsigned read_mxcsr() noexcept {
 void copy_float_control(const fiber_core& origin, void* context) noexcept;
 /// Loads them, where they are not what is loaded already.
 void load_float_control(const fiber_core& origin) noexcept;
+
+inline bool float_control_is_known() noexcept { return sticky_flags_are_carried; }
+/// Requires that it is known. One by one, as the jump stores them: a load of both would wait for the cache.
+[[gnu::always_inline]] inline float_control float_control_of(const void* context) noexcept {
+    float_control words;
+    std::memcpy(&words.mxcsr, context, sizeof words.mxcsr);
+    std::memcpy(&words.x87, static_cast<const char*>(context) + sizeof words.mxcsr, sizeof words.x87);
+    return words;
+}
+/// The same as load_float_control, where it is known what is loaded.
+[[gnu::always_inline]] inline void correct_float_control(float_control loaded, const fiber_core& origin) noexcept {
+    const float_control wanted = float_control_of(origin.context);
+    const bool is_same = wanted.x87 == loaded.x87 && ((wanted.mxcsr ^ loaded.mxcsr) & ~sticky_float_flags) == 0;
+    if (!is_same) [[unlikely]]
+        load_float_control(origin);
+}
 #else
+inline bool float_control_is_known() noexcept { return true; }
+inline float_control float_control_of(const void*) noexcept { return {}; }
+inline void correct_float_control(float_control, const fiber_core&) noexcept {}
 inline void offer_sticky_flags(const thread_state&, void*) noexcept {}
 inline void keep_sticky_flags(thread_state&, const void*) noexcept {}
 inline void copy_float_control(const fiber_core&, void*) noexcept {}

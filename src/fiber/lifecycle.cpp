@@ -13,6 +13,8 @@ namespace coir::detail {
 
 namespace {
 
+namespace raw = boost::context::detail;
+
 constexpr unsigned most_exits = 100;
 constexpr const char* ignored_exits =
     "ignored fiber_exit 100 times and never runs again: let fiber_exit pass, or rethrow it";
@@ -119,6 +121,77 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
     fiber.drop_ref();
 }
 
+/// Ends the current fiber: its parent, or who takes the parent's place, gets `words`. Whom to switch to, for good; or who
+/// has taken over its stack, and is to be run there.
+fiber_core& finish_current(thread_state& thread, message&& words) noexcept {
+    fiber_core& self = *thread.current;
+    if (self.locals) destroy_locals(self);
+    // What nobody inherits goes while it is alive: a destructor may suspend.
+    while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
+    // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
+    if (!std::exchange(self.owns_itself, true)) self.add_ref();
+    self.set_state(fiber_state::dead);
+    self.unlink();
+    return successor(thread, words, self.stack);
+}
+
+/// pthread_exit unwinds the fiber that calls it, and then the thread goes on at the very start of its own stack: what
+/// the main fiber has there, and waits with, is gone. From here on it accepts no switch.
+struct abandon_main {
+    ~abandon_main() {
+        if (thread.sched) thread.sched->abandon(*thread.main);
+        thread.main->waiting = nullptr;
+        thread.main->set_state(fiber_state::running);
+        forget_frames(thread.main_stack.low, thread.main_stack.size);
+    }
+    thread_state& thread;
+};
+
+/// Leaves the current fiber, which is dead. Its stack is released, and its reference to itself dropped, from the other
+/// side: by arrived(). Returns when there is another fiber to be run on this stack, which is the current one then: `to`,
+/// if it has taken the stack over at once, or a later task that has got it from the pool, with the frames that lie on it.
+[[gnu::always_inline]] inline void switch_for_good(thread_state& thread, fiber_core& to) noexcept {
+    fiber_core& from = *thread.current;
+    thread.corpse = &from;
+    if (to.stack != from.stack) {
+        switch_context(thread, to);
+        return correct_float_control(thread.loaded_control, *thread.main);
+    }
+    from.stack = nullptr;
+    swap_language_state(thread, from, to);
+    thread.previous = &from;
+    thread.current = &to;
+    load_float_control(*thread.main);
+}
+
+/// One fiber, and after it those that are given its stack. It is left from this very frame, so that the processor's
+/// stack of return addresses is, for whoever goes on, as that one has left it.
+[[noreturn]] void run_fibers(thread_state& thread) {
+    const abandon_main when_unwound{thread};
+    for (;;) {
+        fiber_core& next = finish_current(thread, thread.current->run());
+        switch_for_good(thread, next);
+    }
+}
+
+// Not noexcept: pthread_exit unwinds through it.
+COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
+    settle(*this_thread_state, true);
+    run_fibers(*this_thread_state);
+}
+
+/// Whether a fiber can be run from where another one was left for good: there the control words can only be those of
+/// the main fiber, as a task's are. A sanitizer forgets the frames of a fiber that has ended.
+bool can_go_on(const fiber_core& fiber) noexcept {
+    return are_frames_kept && float_control_is_known() && fiber.is_task();
+}
+
+/// Its control words are those of whoever calls.
+void* make_context(const stack_slot& stack) noexcept {
+    char* top = stack.top();
+    return raw::make_fcontext(top, static_cast<std::size_t>(top - stack.low), fiber_entry);
+}
+
 }  // namespace
 
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
@@ -141,6 +214,20 @@ bool accepts_switch(const fiber_core& fiber) noexcept {
     return state == fiber_state::suspended || (state == fiber_state::unstarted && !fiber.is_task());
 }
 
+void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
+    if (thread.vacant && thread.vacant->size == fiber.stack_size) {
+        fiber.stack = std::exchange(thread.vacant, nullptr);
+    } else {
+        void* left;
+        stack_slot& stack = thread.stacks.acquire(fiber.stack_size, left);
+        fiber.stack = &stack;
+        fiber.context = left && can_go_on(fiber) ? left : make_context(stack);
+        if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
+        if (left) thread.loaded_control = float_control_of(fiber.context);
+    }
+    fiber.started.store(true, std::memory_order_relaxed);
+}
+
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     claim(thread, fiber, switcher);
     try {
@@ -156,18 +243,6 @@ value arrived_with_mail(thread_state& thread) {
     message got = take_mail(thread);
     arrived(thread, got.error != nullptr);
     return got.open();
-}
-
-fiber_core& finish_current(thread_state& thread, message&& words) noexcept {
-    fiber_core& self = *thread.current;
-    if (self.locals) destroy_locals(self);
-    // What nobody inherits goes while it is alive: a destructor may suspend.
-    while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
-    // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
-    if (!std::exchange(self.owns_itself, true)) self.add_ref();
-    self.set_state(fiber_state::dead);
-    self.unlink();
-    return successor(thread, words, self.stack);
 }
 
 value finish_unstarted(thread_state& thread, fiber_core& fiber, message words) {

@@ -82,6 +82,12 @@ inline void prepare_stack(sanitizer_state&, const void*, std::size_t) noexcept {
 inline void forget_stack(sanitizer_state&) noexcept {}
 #endif
 
+#if defined(COIR_ASAN) || defined(COIR_TSAN)
+constexpr bool are_frames_kept = false;  // of a fiber that has ended, until its stack is used again
+#else
+constexpr bool are_frames_kept = true;
+#endif
+
 /// The frames on it go without having returned or been unwound.
 inline void forget_frames([[maybe_unused]] const void* low, [[maybe_unused]] std::size_t size) noexcept {
 #ifdef COIR_ASAN

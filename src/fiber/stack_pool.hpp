@@ -55,15 +55,24 @@ public:
 
     /// Throws fiber_error when the memory or the guard cannot be had.
     stack_slot& acquire(std::size_t size) {
+        void* context;
+        return acquire(size, context);
+    }
+    /// The same; `context` is what it was released with, or null.
+    stack_slot& acquire(std::size_t size, void*& context) {
+        context = nullptr;
         if (!latest_ || latest_->size != size) return acquire_idle(size);
+        context = latest_context_;
         stack_slot& stack = *std::exchange(latest_, nullptr);
         prepare_stack(stack.sanitizer, stack.low, stack.size);
         return stack;
     }
-    void release(stack_slot& stack) noexcept {
+    /// `context` is that of the fiber that was left on it, from where it could go on.
+    void release(stack_slot& stack, void* context = nullptr) noexcept {
         retire_stack(stack.low, stack.size);
         if (latest_) make_idle(*latest_);
         latest_ = &stack;
+        latest_context_ = context;
     }
 
     /// Gives back the slabs all of whose stacks have lain idle since the last call, but for the first, and the pages of
@@ -111,8 +120,10 @@ private:
 
     std::vector<std::unique_ptr<size_class>> classes_;
     size_class* recent_ = nullptr;
-    stack_slot* latest_ = nullptr;  // the last one released, on no list: for who starts next, if it is as large
-    std::size_t in_use_ = 0;        // counting the latest one
+    // The last one released, on no list, with all that lies on it: for who starts next, if it is as large.
+    stack_slot* latest_ = nullptr;
+    void* latest_context_ = nullptr;
+    std::size_t in_use_ = 0;  // counting the latest one
     std::size_t warm_idle_ = 0;
 };
 

@@ -71,11 +71,6 @@ COIR_SWITCH_INLINE void switch_context(thread_state& thread, fiber_core& to) noe
     settle(thread, false);
 }
 
-/// Gives a fiber that has never run a stack with a frame that runs it: a vacant one, or one of the pool. Control words
-/// of floating point are those of `switcher`. Strong guarantee: throws fiber_error or std::bad_alloc, and it is still
-/// unstarted.
-void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher);
-
 /// Releases what the fiber that was left has kept until then, if it has ended. All that a hub's loop does on arrival.
 void reap_corpse(thread_state& thread) noexcept;
 inline void reap(thread_state& thread) noexcept {

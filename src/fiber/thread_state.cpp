@@ -153,9 +153,9 @@ thread_state& make_thread_state() {
     thread.main->started = true;
     thread.main->set_state(fiber_state::running);
     thread.main->owner_number = thread.number;
-    thread.main->id = std::uint64_t{thread.number} << 40;
     thread.current = thread.previous = thread.main;
     thread.fibers_made = 0;
+    thread.introduce(*thread.main);
     thread.exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
     thread.error_number = &errno;
 #ifdef COIR_TSAN

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -50,6 +51,12 @@ struct exception_globals {
     unsigned int uncaught;
 };
 
+/// The control words of both units of floating point.
+struct float_control {
+    unsigned mxcsr = 0;
+    unsigned short x87 = 0;
+};
+
 /// Thread states are never freed: a thread that ends leaves its own to a later one. So a fiber's owner may be looked
 /// at from any thread at any time.
 class thread_state {
@@ -70,6 +77,7 @@ public:
     value last_words;  // room for the mail of one that has ended
     block_cache blocks;
     stack_pool stacks;
+    float_control loaded_control;  // by a task that goes on where another has ended
     stack_slot* vacant = nullptr;  // of the fiber that is ending: whoever is started in its place may have it
     intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start
     scheduler* sched = nullptr;
@@ -84,6 +92,12 @@ public:
     thread_state* next_idle = nullptr;
     thread_state* next_state = nullptr;  // in the list of all
 
+    /// Numbers a new fiber, and prepares what fiber::current() refers to in it.
+    void introduce(fiber_core& fiber) noexcept {
+        fiber.id = (std::uint64_t{number} << 40) + fibers_made++;
+        static_assert(sizeof(coir::fiber) == sizeof fiber.own_handle);
+        new (fiber.own_handle) coir::fiber(ref<fiber_core>::adopt(&fiber));
+    }
     /// Takes a fiber whose last handle is gone and that must be unwound by this thread. Any thread.
     void bury(fiber_core& fiber) noexcept;
     void report(std::string_view fiber_name, std::exception_ptr error) noexcept;

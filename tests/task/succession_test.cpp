@@ -42,6 +42,37 @@ TEST_F(succession, a_task_starts_with_the_rounding_mode_of_the_main_fiber) {
     EXPECT_EQ(std::fegetround(), FE_UPWARD);
 }
 
+TEST_F(succession, so_does_one_that_is_started_when_the_other_has_been_joined) {
+    const auto look_and_change = [](int mode) {
+        const int seen = std::fegetround();
+        std::fesetround(mode);
+        return seen;
+    };
+    for (int mains : {FE_TONEAREST, FE_UPWARD, FE_TONEAREST}) {
+        std::fesetround(mains);
+        EXPECT_EQ(coir::spawn(look_and_change, FE_TOWARDZERO).get(), mains);
+        EXPECT_EQ(coir::spawn(look_and_change, mains).get(), mains);
+        EXPECT_EQ(coir::spawn([&] {
+                      std::fesetround(FE_DOWNWARD);
+                      const int first = coir::spawn(look_and_change, FE_TOWARDZERO).get();
+                      EXPECT_EQ(coir::spawn(look_and_change, FE_TOWARDZERO).get(), first);
+                      EXPECT_EQ(std::fegetround(), FE_DOWNWARD);
+                      return first;
+                  }).get(),
+                  mains);
+        EXPECT_EQ(std::fegetround(), mains);
+    }
+}
+
+/// The next task does not go on in frames whose pages are gone.
+TEST_F(succession, the_stack_of_the_one_before_may_have_been_given_back) {
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(coir::spawn([i] { return i; }).get(), i);
+        for (int trims = i % 3; trims > 0; --trims) coir::hub::current().trim();
+        if (i % 4 == 0) coir::fiber([](coir::value sent) { return sent; }).switch_to();  // not where a task has ended
+    }
+}
+
 TEST_F(succession, errno_and_exceptions_in_flight_are_its_own) {
     std::vector<std::string> wrong;
     const auto leave_behind = [&](int i) {

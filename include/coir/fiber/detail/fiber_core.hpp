@@ -89,7 +89,11 @@ protected:
 class fiber_core : public switch_line, public registry_hook {
 public:
     enum class role : std::uint8_t { ordinary, task, main };
-    fiber_core(std::string_view name, std::size_t stack_size, role r = role::ordinary);
+    /// Whoever makes one introduces it to a thread_state before it may run.
+    fiber_core(std::string_view name, std::size_t size, role r = role::ordinary)
+        : role_(r), stack_size(static_cast<std::uint32_t>((size + page - 1) / page * page)) {
+        if (!name.empty()) rename(name);
+    }
     fiber_core(const fiber_core&) = delete;
     fiber_core& operator=(const fiber_core&) = delete;
 
@@ -184,9 +188,10 @@ public:
     alignas(void*) std::byte own_handle[sizeof(void*)];
 
 protected:
-    ~fiber_core();
+    ~fiber_core() = default;
 
 private:
+    static constexpr std::size_t page = 4096;
     static void release_last(fiber_core* core) noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };
