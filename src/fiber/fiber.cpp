@@ -216,7 +216,7 @@ detail::ref<fiber_core> fiber::make(const fiber_options& options, body_function 
     if (thread.graveyard.load(std::memory_order_relaxed) && !thread.sched) empty_graveyard(thread);
     fiber_core* parent = thread.current->is_loop ? thread.main : thread.current;
     auto made = detail::ref<fiber_core>::adopt(new detail::explicit_fiber(options, std::move(body)));
-    thread.introduce(*made);
+    thread.number_fiber(*made);
     parent->add_link();
     made->parent = parent;
     return made;

@@ -57,13 +57,19 @@ void copy_float_control(const fiber_core& origin, void* context) noexcept;
 /// Loads them, where they are not what is loaded already.
 void load_float_control(const fiber_core& origin) noexcept;
 
-inline bool float_control_is_known() noexcept { return sticky_flags_are_carried; }
-/// Requires that it is known. One by one, as the jump stores them: a load of both would wait for the cache.
+/// Of one that is not running, where they are known. One by one, as the jump stores them: a load of both would wait for
+/// the cache.
 [[gnu::always_inline]] inline float_control float_control_of(const void* context) noexcept {
     float_control words;
     std::memcpy(&words.mxcsr, context, sizeof words.mxcsr);
     std::memcpy(&words.x87, static_cast<const char*>(context) + sizeof words.mxcsr, sizeof words.x87);
     return words;
+}
+/// Whether the words of a context are known, and mask all that x87 would raise late: at the next of its instructions
+/// after they have been loaded.
+inline bool float_control_never_traps(const void* context) noexcept {
+    constexpr unsigned x87_masks = 0x3f;
+    return sticky_flags_are_carried && (float_control_of(context).x87 & x87_masks) == x87_masks;
 }
 /// The same as load_float_control, where it is known what is loaded.
 [[gnu::always_inline]] inline void correct_float_control(float_control loaded, const fiber_core& origin) noexcept {
@@ -73,7 +79,7 @@ inline bool float_control_is_known() noexcept { return sticky_flags_are_carried;
         load_float_control(origin);
 }
 #else
-inline bool float_control_is_known() noexcept { return true; }
+inline bool float_control_never_traps(const void*) noexcept { return true; }
 inline float_control float_control_of(const void*) noexcept { return {}; }
 inline void correct_float_control(float_control, const fiber_core&) noexcept {}
 inline void offer_sticky_flags(const thread_state&, void*) noexcept {}

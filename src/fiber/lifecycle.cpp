@@ -31,12 +31,16 @@ fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_swi
 /// A task that nobody has switched to has none.
 bool may_have_heir(const fiber_core& fiber) noexcept { return !fiber.is_task() || fiber.switcher; }
 
+[[noreturn, gnu::noinline]] void throw_claimed(const fiber_core& fiber) {
+    throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread, which ran it first", fiber.name()));
+}
+
 /// Takes an unstarted fiber for this thread. Throws when another was first.
 [[gnu::always_inline]] inline void claim(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     thread_state* nobody = nullptr;
     if (fiber.owner.load(std::memory_order_acquire) != &thread &&
         !fiber.owner.compare_exchange_strong(nobody, &thread)) {
-        throw fiber_error(fmt::format("fiber \"{}\" belongs to another thread, which ran it first", fiber.name()));
+        throw_claimed(fiber);
     }
     fiber.owner_number = thread.number;
     const thread_state* home = fiber.parent ? fiber.parent->owner.load() : nullptr;
@@ -180,10 +184,11 @@ COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
     run_fibers(*this_thread_state);
 }
 
-/// Whether a fiber can be run from where another one was left for good: there the control words can only be those of
-/// the main fiber, as a task's are. A sanitizer forgets the frames of a fiber that has ended.
-bool can_go_on(const fiber_core& fiber) noexcept {
-    return are_frames_kept && float_control_is_known() && fiber.is_task();
+/// Whether a fiber can be run from where another one was left for good. What control words that one had can be put right
+/// once the jump has loaded them, to those of the main fiber, as a task has; but not if they trap at once. A sanitizer
+/// forgets the frames of a fiber that has ended.
+bool can_go_on(const fiber_core& fiber, const void* left) noexcept {
+    return are_frames_kept && fiber.is_task() && float_control_never_traps(left);
 }
 
 /// Its control words are those of whoever calls.
@@ -220,11 +225,13 @@ void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& sw
     } else {
         void* left;
         stack_slot& stack = thread.stacks.acquire(fiber.stack_size, left);
+        const bool goes_on = left && can_go_on(fiber, left);
         fiber.stack = &stack;
-        fiber.context = left && can_go_on(fiber) ? left : make_context(stack);
+        fiber.context = goes_on ? left : make_context(stack);
         if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
-        if (left) thread.loaded_control = float_control_of(fiber.context);
+        if (goes_on) thread.loaded_control = float_control_of(left);
     }
+    prepare_current(fiber);
     fiber.started.store(true, std::memory_order_relaxed);
 }
 

@@ -1,4 +1,4 @@
-// How fibers end: who gets their last words, and how one is unwound that nobody holds any more.
+// How fibers begin and end: who gets their last words, and how one is unwound that nobody holds any more.
 #pragma once
 
 #include "fiber/thread_state.hpp"

@@ -67,7 +67,7 @@ public:
         prepare_stack(stack.sanitizer, stack.low, stack.size);
         return stack;
     }
-    /// `context` is that of the fiber that was left on it, from where it could go on.
+    /// `context` is where the fiber was left that has ended on it, if its frames still lie there; or null.
     void release(stack_slot& stack, void* context = nullptr) noexcept {
         retire_stack(stack.low, stack.size);
         if (latest_) make_idle(*latest_);

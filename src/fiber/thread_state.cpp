@@ -83,6 +83,7 @@ void return_to_main(thread_state& thread) noexcept {
         left.unlink();
         left.set_state(fiber_state::dead);
     }
+    left.context = nullptr;  // its frames have been unwound
     thread.corpse = &left;
     reap(thread);
 }
@@ -155,7 +156,8 @@ thread_state& make_thread_state() {
     thread.main->owner_number = thread.number;
     thread.current = thread.previous = thread.main;
     thread.fibers_made = 0;
-    thread.introduce(*thread.main);
+    thread.number_fiber(*thread.main);
+    prepare_current(*thread.main);
     thread.exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
     thread.error_number = &errno;
 #ifdef COIR_TSAN

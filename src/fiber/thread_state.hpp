@@ -77,7 +77,7 @@ public:
     value last_words;  // room for the mail of one that has ended
     block_cache blocks;
     stack_pool stacks;
-    float_control loaded_control;  // by a task that goes on where another has ended
+    float_control loaded_control;  // what the jump to a task has loaded that goes on where another one has ended
     stack_slot* vacant = nullptr;  // of the fiber that is ending: whoever is started in its place may have it
     intrusive_list<fiber_core, registry_hook> fibers;  // started and not dead, and tasks that wait to start
     scheduler* sched = nullptr;
@@ -92,16 +92,18 @@ public:
     thread_state* next_idle = nullptr;
     thread_state* next_state = nullptr;  // in the list of all
 
-    /// Numbers a new fiber, and prepares what fiber::current() refers to in it.
-    void introduce(fiber_core& fiber) noexcept {
-        fiber.id = (std::uint64_t{number} << 40) + fibers_made++;
-        static_assert(sizeof(coir::fiber) == sizeof fiber.own_handle);
-        new (fiber.own_handle) coir::fiber(ref<fiber_core>::adopt(&fiber));
-    }
+    /// Of a new one.
+    void number_fiber(fiber_core& fiber) noexcept { fiber.id = (std::uint64_t{number} << 40) + fibers_made++; }
     /// Takes a fiber whose last handle is gone and that must be unwound by this thread. Any thread.
     void bury(fiber_core& fiber) noexcept;
     void report(std::string_view fiber_name, std::exception_ptr error) noexcept;
 };
+
+/// What fiber::current() refers to in a fiber, before it runs.
+inline void prepare_current(fiber_core& fiber) noexcept {
+    static_assert(sizeof(coir::fiber) == sizeof fiber.own_handle);
+    new (fiber.own_handle) coir::fiber(ref<fiber_core>::adopt(&fiber));
+}
 
 extern constinit thread_local thread_state* this_thread_state;
 

@@ -41,7 +41,7 @@ hub_core::hub_core(thread_state& thread)
       trimmer_(thread, *poller_, posted),
       loop_(*this) {
     new (handle_room_) hub(this);
-    thread.introduce(loop_);
+    thread.number_fiber(loop_);
     loop_.owner = &thread;
     prepare_start(thread, loop_, *thread.current);
 }

@@ -85,6 +85,7 @@ void hub_core::dig(bool all_suspended) noexcept {
     auto* digger =
         new (std::nothrow) gravedigger(all_suspended ? gravedigger::work::all_suspended : gravedigger::work::graveyard);
     if (!digger) return;
+    thread_.number_fiber(*digger);
     digger->owner = &thread_;
     make_ready(*digger);
 }

@@ -6,6 +6,7 @@
 #include "hub/hub_core.hpp"
 
 #include <coir/base/error.hpp>
+#include <coir/hub/detail/timer.hpp>
 
 #include <fmt/format.h>
 
@@ -40,8 +41,8 @@ struct blocked_thread {
     void start_wait(deadline limit) noexcept {
         word.store(waiting, std::memory_order_relaxed);
         stuck_as = waits_as;
-        is_stuck = limit.is_never() || stuck_as == stuck_kind::helper;
-        if (is_stuck) count_stuck(stuck_as, +1);
+        const bool wakes_nobody = limit.is_never() || stuck_as == stuck_kind::helper;
+        if (wakes_nobody && !is_stuck.exchange(true)) count_stuck(stuck_as, +1);
     }
     /// By whoever takes its waiter off a queue, so that a thread that is about to run is not taken for a stuck one.
     void no_longer_stuck() noexcept {
@@ -120,7 +121,10 @@ void throw_if_interrupted() {
 class waiter::limit_timer final : public timer {
 public:
     explicit limit_timer(waiter& w) noexcept : waiter_(w) { w.home_->arm(*this, w.limit_, *w.fiber_); }
-    ~limit_timer() { cancel(); }
+    ~limit_timer() {
+        cancel();
+        waiter_.timer_ = nullptr;
+    }
     void cancel() noexcept {
         if (is_linked()) waiter_.home_->cancel(*this);
     }

@@ -103,7 +103,7 @@ std::size_t hub_pool::checked(std::size_t hub) const {
 }
 
 void hub_pool::launch(std::size_t hub, detail::task_core& task) {
-    detail::this_thread().introduce(task);
+    detail::this_thread().number_fiber(task);
     pool_worker* mine = core_->of_this_thread();
     const bool is_pinned = hub != any_hub;
     pool_worker& target = is_pinned ? core_->workers[hub] : mine ? *mine : core_->next();

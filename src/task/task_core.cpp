@@ -47,7 +47,7 @@ private:
 void launch(task_core& task) {
     hub_core& hub = hub_core::current();
     thread_state& thread = hub.thread();
-    thread.introduce(task);
+    thread.number_fiber(task);
     task.owner.store(&thread, std::memory_order_relaxed);
     task.owns_itself = true;
     task.refs.set(2);

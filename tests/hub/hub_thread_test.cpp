@@ -92,6 +92,29 @@ TEST_F(hub_thread, its_suspended_fibers_and_unstarted_tasks_too) {
     EXPECT_EQ(ended, 2);
 }
 
+/// The handler runs in the fiber that unwinds the others.
+TEST_F(hub_thread, who_is_told_of_a_goodbye_that_fails_may_ask_where_he_is) {
+    std::string told;
+    coir::fiber suspended;
+    std::thread([&] {
+        coir::hub::current().on_unhandled([&](std::string_view name, std::exception_ptr) {
+            told = std::string(name) + " in " + coir::fiber::current().name();
+            EXPECT_NE(coir::this_fiber::get_id(), coir::fiber_id());
+        });
+        suspended = coir::fiber({.name = "fails"}, [](coir::value) -> coir::value {
+            try {
+                coir::fiber::current().parent().switch_to();
+            } catch (const coir::fiber_exit&) {
+                throw std::runtime_error("at the end");
+            }
+            return {};
+        });
+        const coir::fiber& to = suspended;
+        to.switch_to();
+    }).join();
+    EXPECT_EQ(told, "fails in gravedigger");
+}
+
 TEST_F(hub_thread, goodbyes_may_suspend) {
     std::atomic<int> said{0};
     std::thread([&] {
@@ -279,7 +302,7 @@ TEST_F(hub_exit, from_another_thread_unwinds_none) {
     });
 }
 TEST_F(hub_exit, by__exit_unwinds_none) {
-    exits_quietly([] { ::_exit(0); });
+    exits_quietly([] { std::_Exit(0); });
 }
 TEST_F(hub_exit, a_hub_is_usable_in_a_static_objects_destructor) {
     exits_quietly([] {

@@ -160,6 +160,67 @@ TEST_F(pthread_exit_in_a_task, while_others_wait_for_that_fiber_to_switch_back) 
     });
 }
 
+/// Stacks on which fibers were unwound are used again at once: by the fiber that unwinds the others, and by what they
+/// spawn.
+TEST_F(pthread_exit_in_a_task, while_another_waits_for_its_turn) {
+    for (const bool has_slept : {false, true}) {
+        const auto argument = std::make_shared<int>();
+        run_thread([&] {
+            auto exits = coir::spawn([&] {
+                if (has_slept) sleep_for(1ms);
+                ::pthread_exit(nullptr);
+            });
+            auto queued = coir::spawn([argument] { sleep_for(1h); });
+            exits.join();
+        });
+        EXPECT_EQ(argument.use_count(), 1);
+    }
+}
+
+struct spawns_at_the_end {
+    ~spawns_at_the_end() {
+        const coir::shield mask;
+        *result = coir::spawn([] { return 7; }).get();
+    }
+    int* result;
+};
+
+TEST_F(pthread_exit_in_a_task, while_another_spawns_when_it_is_unwound) {
+    int result = 0;
+    run_thread([&] {
+        auto exits = coir::spawn([] {
+            sleep_for(1ms);
+            ::pthread_exit(nullptr);
+        });
+        auto other = coir::spawn([&] {
+            const spawns_at_the_end last{&result};
+            sleep_for(1h);
+        });
+        exits.join();
+    });
+    EXPECT_EQ(result, 7);
+}
+
+TEST_F(pthread_exit_in_a_task, or_in_a_fiber_while_another_is_suspended) {
+    bool unwound = false;
+    run_thread([&] {
+        static thread_local coir::fiber suspended;
+        suspended = coir::fiber([&](coir::value) -> coir::value {
+            struct note {
+                ~note() { *at = true; }
+                bool* at;
+            } const when_unwound{&unwound};
+            coir::fiber::current().parent().switch_to();
+            return {};
+        });
+        coir::hub::current();
+        const coir::fiber& to = suspended;
+        to.switch_to();
+        coir::fiber([](coir::value) -> coir::value { ::pthread_exit(nullptr); }).switch_to();
+    });
+    EXPECT_TRUE(unwound);
+}
+
 /// It stands before the wake that has already taken the main fiber off its queue, and must run for it.
 TEST_F(pthread_exit_in_a_task, a_posted_function_that_runs_then_may_not_suspend) {
     coir::event wake;

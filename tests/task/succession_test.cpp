@@ -64,6 +64,16 @@ TEST_F(succession, so_does_one_that_is_started_when_the_other_has_been_joined) {
     }
 }
 
+/// What it traps is its own affair, also if the flags of the thread say that it has happened since.
+TEST_F(succession, an_unmasked_exception_of_the_one_before_does_not_trap) {
+    coir::spawn([] { feenableexcept(FE_DIVBYZERO); }).join();
+    volatile long double one = 1, zero = 0;
+    const volatile long double infinite = one / zero;
+    EXPECT_GT(infinite, 1);
+    EXPECT_EQ(coir::spawn([] { return fegetexcept(); }).get(), 0);
+    std::feclearexcept(FE_ALL_EXCEPT);
+}
+
 /// The next task does not go on in frames whose pages are gone.
 TEST_F(succession, the_stack_of_the_one_before_may_have_been_given_back) {
     for (int i = 0; i < 20; ++i) {

@@ -43,11 +43,12 @@ struct transfer {
     }
 };
 
-/// What functions return in registers, they copy. Copied whole, it would be read by one load that is wider than the
-/// stores of its parts just before, and so would wait until those have left the store buffer.
+/// What a function returns in registers must be loaded into them. Copied whole, it would be by one load that is wider
+/// than the stores of its parts just before, and so would wait until those have left the store buffer.
 template <class T>
-constexpr bool is_returned_in_registers = std::is_trivially_copyable_v<std::optional<T>> &&
-                                          sizeof(std::optional<T>) <= 2 * sizeof(void*);
+constexpr bool is_returned_in_registers =
+    std::is_trivially_copyable_v<std::optional<T>>&& std::is_copy_constructible_v<T> &&
+    sizeof(std::optional<T>) <= 2 * sizeof(void*);
 
 template <class T>
 std::optional<T> copy_by_parts(const std::optional<T>& element) noexcept {

@@ -89,7 +89,7 @@ protected:
 class fiber_core : public switch_line, public registry_hook {
 public:
     enum class role : std::uint8_t { ordinary, task, main };
-    /// Whoever makes one introduces it to a thread_state before it may run.
+    /// It has no number yet: thread_state::number_fiber.
     fiber_core(std::string_view name, std::size_t size, role r = role::ordinary)
         : role_(r), stack_size(static_cast<std::uint32_t>((size + page - 1) / page * page)) {
         if (!name.empty()) rename(name);

@@ -12,7 +12,6 @@
 #include <coir/base/ref.hpp>
 #include <coir/base/spinlock.hpp>
 #include <coir/fiber/detail/fiber_core.hpp>
-#include <coir/hub/detail/timer.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -138,7 +137,6 @@ private:
     wake_reason block_thread();
     void look_for_deadlock(lookout& around);
     void rethrow_interrupt();
-    void disarm() noexcept;
     void notify_elsewhere() noexcept;
     void tell_abandoner() noexcept;
     void wake_fiber() noexcept;
@@ -149,7 +147,7 @@ private:
     spinlock* lock_ = nullptr;  // of the queue it is on
     deadline limit_ = deadline::never();
     hub_core* home_ = nullptr;
-    fiber_core* fiber_ = nullptr;  // or, of one that has no hub:
+    fiber_core* fiber_ = nullptr;  // or, for a thread that has no hub:
     blocked_thread* thread_ = nullptr;
     limit_timer* timer_ = nullptr;  // while it waits with a limit
     wake_reason reason_ = wake_reason::ready;
