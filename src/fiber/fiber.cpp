@@ -182,7 +182,10 @@ std::string fiber_core::name() const {
 
 /// The reference of the last handle is now the fiber's own, if it lives, or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
-    if (!core->is_started() || core->is_dead()) {
+    const bool is_dead = core->is_dead();
+    // One that ended meanwhile, on its own thread, has counted a reference to itself before, until it has been left.
+    if (is_dead && !core->refs.drop()) return;
+    if (!core->is_started() || is_dead) {
         if (!core->links.drop()) return;
         return core->parent ? destroy_chain(core) : core->destroy();
     }

@@ -139,8 +139,10 @@ std::string deadlock_of_plain_thread(const std::string& waits_for) {
 std::int64_t hub_core::look_for_deadlock() noexcept {
     const std::int64_t now = steady_now();
     if (!is_stuck_) {
-        is_stuck_ = true;
-        count_stuck(stuck_kind::hub, +1);
+        is_stuck_ = true;  // who sends something from here on counts it out
+        const bool has_come = !remote_.empty();
+        if (!has_come || !is_stuck_.exchange(false)) count_stuck(stuck_kind::hub, +1);
+        if (has_come) return now;
         lookout_ = {};
         if (suspicion_at_ != timer_queue::never) suspicion_at_ = now + report_after;
     }

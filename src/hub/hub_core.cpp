@@ -167,10 +167,8 @@ bool hub_core::send(remote_item& item) noexcept {
     // end the hub.
     add_ref();
     const remote_queue::result result = remote_.push(item);
-    if (result == remote_queue::result::must_wake) {
-        no_longer_stuck();
-        poller_->wake();
-    }
+    if (is_stuck_) no_longer_stuck();  // also one that is still about to sleep: until it has looked, it counts as stuck
+    if (result == remote_queue::result::must_wake) poller_->wake();
     drop_ref();
     return result != remote_queue::result::closed;
 }

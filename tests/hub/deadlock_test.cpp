@@ -1,5 +1,7 @@
 // A deadlock is certain only where the kernel counts no thread that coir does not know; under TSan there is always
 // one more, so what needs the count is skipped there.
+#include "base/syscall.hpp"
+
 #include <coir/exec.hpp>
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
@@ -54,6 +56,39 @@ TEST_F(deadlocked, main_is_told_who_waits_for_what) {
     a.join();
     b.join();
     m.unlock();
+}
+
+/// A hub that is on its way to sleep, and is kept from it, has something to do if something was sent to it meanwhile.
+std::atomic<bool> is_kept{false};
+std::atomic<int> looks_of_others{0};
+thread_local bool is_slow = false;
+
+int open_slowly(const char* path, int flags, ...) {
+    if (!is_slow) {
+        ++looks_of_others;
+    } else if (!is_kept.exchange(true)) {
+        const auto start = std::chrono::steady_clock::now();
+        while (looks_of_others < 3 && std::chrono::steady_clock::now() - start < 200ms) std::this_thread::yield();
+    }
+    return ::open(path, flags);
+}
+
+TEST_F(deadlocked, not_while_a_wake_is_on_its_way_to_one_that_is_not_yet_asleep) {
+    coir::hub::current();
+    const auto real = std::exchange(coir::detail::sys.open, open_slowly);
+    coir::semaphore there, back;
+    std::thread other([&] {
+        is_slow = true;
+        coir::spawn([&] {
+            there.acquire();
+            back.release();
+        }).join();
+    });
+    while (!is_kept) std::this_thread::yield();  // it has counted itself among the stuck, and looks for others
+    there.release();
+    EXPECT_EQ(text_of_deadlock([&] { back.acquire(); }), "");
+    other.join();
+    coir::detail::sys.open = real;
 }
 
 TEST_F(deadlocked, the_hub_is_usable_afterwards) {
