@@ -51,16 +51,18 @@ public:
 
     void operator()() noexcept {
         promise<R> result = *std::exchange(result_, {});
+        std::exception_ptr error;
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
-                result.set_value();
+                return result.set_value();
             } else {
-                result.set_value(call());
+                return result.set_value(call());
             }
         } catch (...) {
-            result.set_exception(std::current_exception());
+            error = std::current_exception();
         }
+        result.set_exception(std::move(error));  // which this thread has then let go of: it is the other's to destroy
     }
 
 private:
