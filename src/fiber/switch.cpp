@@ -1,7 +1,5 @@
 #include "fiber/switch.hpp"
 
-#include "fiber/lifecycle.hpp"
-
 #include <utility>
 
 namespace coir::detail {

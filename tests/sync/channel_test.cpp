@@ -29,6 +29,48 @@ COIR_TEST(channel, without_capacity_is_a_rendezvous) {
     t.get();
 }
 
+/// Through the buffer, and from hand to hand, also of what a function returns in registers.
+template <class T>
+void pass(const T& first, const T& second) {
+    for (const std::size_t capacity : {0, 2}) {
+        channel<T> c(capacity);
+        auto t = coir::spawn([&] {
+            c.send(T(first));
+            c.send(T(second));
+            c.close();
+        });
+        EXPECT_EQ(c.recv(), std::optional<T>(first));
+        EXPECT_EQ(c.recv(), std::optional<T>(second));
+        EXPECT_EQ(c.recv(), std::nullopt);
+        t.get();
+    }
+}
+
+struct nothing {
+    friend bool operator==(nothing, nothing) = default;
+};
+struct halves {
+    short low, high;
+    friend bool operator==(const halves&, const halves&) = default;
+};
+struct larger_than_two_registers {
+    long parts[3];
+    friend bool operator==(const larger_than_two_registers&, const larger_than_two_registers&) = default;
+};
+
+COIR_TEST(channel, values_of_all_sorts_arrive) {
+    int somewhere = 0;
+    pass<bool>(false, true);
+    pass<long>(-1, 1L << 40);
+    pass<double>(0.1, -0.0);
+    pass<int*>(&somewhere, nullptr);
+    pass<nothing>({}, {});
+    pass<halves>({1, -2}, {-3, 4});
+    pass<larger_than_two_registers>({{1, 2, 3}}, {{-4, -5, -6}});
+    pass<std::string>("short", std::string(100, 'x'));
+    pass<std::optional<int>>(std::nullopt, 5);
+}
+
 COIR_TEST(channel, a_bounded_one_makes_senders_wait_in_order) {
     channel<int> c(2);
     c.send(-2);

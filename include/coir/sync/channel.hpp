@@ -47,8 +47,8 @@ struct transfer {
 /// than the stores of its parts just before, and so would wait until those have left the store buffer.
 template <class T>
 constexpr bool is_returned_in_registers =
-    std::is_trivially_copyable_v<std::optional<T>>&& std::is_copy_constructible_v<T> &&
-    sizeof(std::optional<T>) <= 2 * sizeof(void*);
+    sizeof(std::optional<T>) <= 2 * sizeof(void*) &&
+    std::conjunction_v<std::is_copy_constructible<T>, std::is_trivially_copyable<std::optional<T>>>;
 
 template <class T>
 std::optional<T> copy_by_parts(const std::optional<T>& element) noexcept {

@@ -19,33 +19,11 @@
 #include <utility>
 
 #include "../limit/ring.hpp"
+#include "../limit/wheel.hpp"
 
 namespace promised {
 
 [[noreturn]] inline void left_out() { std::abort(); }
-
-struct node {
-    node* previous = nullptr;
-    node* next = nullptr;
-
-    void unlink() {
-        previous->next = next;
-        next->previous = previous;
-        previous = next = nullptr;
-    }
-};
-
-struct list {
-    node head{&head, &head};
-
-    bool empty() const { return head.next == &head; }
-    void push(node& n) {
-        n.previous = head.previous;
-        n.next = &head;
-        head.previous->next = &n;
-        head.previous = &n;
-    }
-};
 
 class spinlock {
 public:
@@ -88,16 +66,16 @@ struct fiber {
     std::atomic<thread*> owner{nullptr};
     stack* on = nullptr;
     fiber* called_by = nullptr;
-    list interrupts;
+    list_link interrupts;
     waiter* waits = nullptr;
-    node among_the_living;
+    list_link among_the_living;
     void* locals = nullptr;
     std::uint64_t number = 0;
 
-    bool is_undisturbed() const { return interrupts.empty() && !called_by && !is_exiting; }
+    bool is_undisturbed() const { return !interrupts.is_linked() && !called_by && !is_exiting; }
 };
 
-struct waiter : node {
+struct waiter : list_link {
     waiter(const char* w, const void* o) : what(w), object(o) {}
 
     const char* what;
@@ -105,7 +83,7 @@ struct waiter : node {
     fiber* who = nullptr;
     spinlock* lock = nullptr;
     std::int64_t limit = INT64_MAX;
-    node* timer = nullptr;
+    list_link* timer = nullptr;
     std::optional<std::exception_ptr> error;
     std::atomic<bool> is_taken{false}, is_abandoned{false};
 };
@@ -128,7 +106,7 @@ struct thread {
     int budget = 1 << 30;  // of switches, until the loop has its turn
     int io_budget = 0;
     std::uint64_t made = 0;
-    list living;
+    list_link living;
     void* blocks = nullptr;  // of tasks that have gone
     stack* idle = nullptr;
     slab memory{2};  // for one that runs and one that has just ended
@@ -238,7 +216,7 @@ protected:
         number = ++t.made;
         owner.store(&t, std::memory_order_relaxed);
         refs.store(2, std::memory_order_relaxed);  // one until it has ended
-        t.living.push(among_the_living);
+        among_the_living.insert_before(t.living);
         make_ready(t, *this);
     }
 
@@ -250,7 +228,7 @@ private:
         if (!t.current->is_undisturbed()) left_out();
         self.who = t.current;
         self.lock = &lock_;
-        waiting_.push(self);
+        self.insert_before(waiting_);
         lock_.unlock();
         self.who->waits = &self;
         self.who->now.store(state::parked, std::memory_order_release);
@@ -307,7 +285,7 @@ private:
             error_ = std::current_exception();
         }
         drop_function();
-        if (!interrupts.empty()) left_out();
+        if (interrupts.is_linked()) left_out();
         finish(t);
         if (locals || called_by) left_out();
         now.store(state::dead, std::memory_order_release);
@@ -317,8 +295,8 @@ private:
     void finish(thread& t) {
         lock_.lock();
         is_done_.store(true, std::memory_order_release);
-        while (!waiting_.empty()) {
-            auto& first = static_cast<waiter&>(*waiting_.head.next);
+        while (waiting_.is_linked()) {
+            auto& first = static_cast<waiter&>(*waiting_.next);
             first.unlink();
             if (first.who->owner.load(std::memory_order_relaxed) != &t || first.timer) left_out();
             make_ready(t, *first.who);
@@ -328,7 +306,7 @@ private:
 
     spinlock lock_;
     std::atomic<bool> is_done_{false};
-    list waiting_;
+    list_link waiting_;
     std::exception_ptr error_;
     bool was_cancelled_ = false;
     std::atomic<bool> never_run_{false};
