@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -310,6 +311,26 @@ TEST_F(fd_watch, a_hang_up_that_nobody_reads_does_not_keep_the_loop_busy) {
     coir::this_fiber::sleep_for(std::chrono::milliseconds(30));
     coir::detail::sys.epoll_pwait2 = ::epoll_pwait2;
     EXPECT_LT(epoll_waits, 20);
+}
+
+/// An old kernel. Last of this file: a process finds out once.
+TEST_F(fd_watch, without_nanoseconds_nothing_is_early_and_wakes_come) {
+    coir::detail::sys.epoll_pwait2 = [](int, epoll_event*, int, const timespec*, const sigset_t*) {
+        errno = ENOSYS;
+        return -1;
+    };
+    const watched_pair p;
+    for (const auto span : {1us, 300us, 1000us, 1001us}) {
+        const auto begin = std::chrono::steady_clock::now();
+        EXPECT_EQ(p.wait_empty(coir::deadline::after(span)), wake_reason::timed_out);
+        EXPECT_GE(std::chrono::steady_clock::now() - begin, span);
+    }
+    const auto reader = p.spawn_reader();
+    until_parked(reader);
+    std::thread other([&] { p.put(); });
+    EXPECT_EQ(reader.get(), wake_reason::ready);
+    other.join();
+    coir::detail::sys.epoll_pwait2 = ::epoll_pwait2;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -39,7 +40,18 @@ TEST_F(signals, a_fiber_waits_for_one) {
 
 TEST_F(signals, the_main_fiber_waits_for_one_from_another_thread) {
     signal_set set{SIGUSR1, SIGUSR2};
-    std::thread other([] { send(SIGUSR2); });
+    std::atomic<bool> waits{false};
+    std::thread other([&] {
+        waits.wait(false);
+        send(SIGUSR2);
+    });
+    // ThreadSanitizer keeps a signal back for the fiber that it interrupts, until that one runs on. So it is to come
+    // while the loop runs, and not when that has just begun.
+    coir::this_fiber::sleep_for(1ms);
+    coir::hub::current().post([&] {
+        waits = true;
+        waits.notify_one();
+    });
     EXPECT_EQ(set.wait(), SIGUSR2);
     other.join();
 }
