@@ -180,12 +180,39 @@ std::string fiber_core::name() const {
     return write_name(room);
 }
 
+/// Nobody holds it any more; but a child may start it, or lead back to it: then what the last handle has counted is
+/// theirs to take. False if it is alive.
+bool fiber_core::let_go(bool dead) noexcept {
+    if (!dead && is_started()) return false;
+    if (links.is_sole()) return true;
+    if (dead) return marks_.fetch_or(was_let_go), true;
+    std::uint8_t unstarted = 0;
+    return marks_.compare_exchange_strong(unstarted, was_let_go);
+}
+
+ref<fiber_core> fiber_core::handle_of(fiber_core& parent) noexcept {
+    std::uint8_t seen = parent.marks_.load();
+    while (seen & was_let_go) {
+        if (!parent.marks_.compare_exchange_weak(seen, seen & ~was_let_go)) continue;
+        parent.add_link();
+        return ref<fiber_core>::adopt(&parent);
+    }
+    return ref<fiber_core>(&parent);
+}
+
+/// It starts, after its last handle has gone: as if that were to go now.
+void fiber_core::belong_to_nobody() noexcept {
+    add_link();
+    owns_itself = true;
+    exiting = true;
+}
+
 /// The reference of the last handle is now the fiber's own, if it lives, or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
     const bool is_dead = core->is_dead();
     // One that ended meanwhile, on its own thread, has counted a reference to itself before, until it has been left.
     if (is_dead && !core->refs.drop()) return;
-    if (!core->is_started() || is_dead) {
+    if (core->let_go(is_dead)) {
         if (!core->links.drop()) return;
         return core->parent ? destroy_chain(core) : core->destroy();
     }
@@ -258,7 +285,7 @@ fiber fiber::parent() const {
     thread_state& thread = this_thread();
     if (!detail::is_at_home(thread, *self)) detail::throw_wrong_thread(*self);
     fiber_core* parent = self->parent ? self->parent : thread.main;
-    return fiber(detail::ref<fiber_core>(parent));
+    return fiber(fiber_core::handle_of(*parent));
 }
 
 void fiber::set_parent(const fiber& parent) const {

@@ -232,7 +232,7 @@ void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& sw
         if (goes_on) thread.loaded_control = float_control_of(left);
     }
     prepare_current(fiber);
-    fiber.started.store(true, std::memory_order_relaxed);
+    fiber.set_started();
 }
 
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {

@@ -151,7 +151,7 @@ thread_state& make_thread_state() {
     thread.main = new main_fiber;
     thread.main->owner = &thread;
     thread.main->stack = &thread.main_stack;
-    thread.main->started = true;
+    thread.main->set_started();
     thread.main->set_state(fiber_state::running);
     thread.main->owner_number = thread.number;
     thread.current = thread.previous = thread.main;

@@ -3,8 +3,11 @@
 
 #include "fiber/leftovers.hpp"
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -170,6 +173,95 @@ TEST_F(fiber_parents, nested_layers_return_inside_out) {
         return inner.switch_to().as<int>() + 1;
     };
     EXPECT_EQ(fiber([&] { return layer(layer, 100); }).switch_to().as<int>(), 100);
+}
+
+/// A child of a parent that nobody else holds.
+fiber child_of(const fiber& parent, coir::unique_function<value(value)> body = [](value v) { return v; }) {
+    const fiber child(std::move(body));
+    child.set_parent(parent);
+    return child;
+}
+
+TEST_F(fiber_parents, one_that_is_only_linked_can_be_held_again) {
+    bool has_run = false;
+    fiber child = child_of(fiber([&] { has_run = true; }));
+    const fiber parent = child.parent();
+    child = {};
+    EXPECT_FALSE(parent.started());
+    parent.switch_to();
+    EXPECT_TRUE(has_run && parent.dead());
+}
+
+TEST_F(fiber_parents, so_can_a_dead_one) {
+    fiber dead({.name = "ancestor"}, [] {});
+    dead.switch_to();
+    fiber child = child_of(std::exchange(dead, {}));
+    fiber parent = child.parent();
+    parent = {};
+    parent = child.parent();
+    child = {};
+    EXPECT_TRUE(parent.dead());
+    EXPECT_EQ(parent.name(), "ancestor");
+}
+
+TEST_F(fiber_parents, one_that_was_held_again_may_be_suspended) {
+    const fiber main = fiber::current();
+    fiber child = child_of(fiber([&](value v) { main.switch_to(v.as<int>() + 1); }));
+    fiber parent = child.parent();
+    EXPECT_EQ(child.switch_to(1).as<int>(), 2);
+    child = {};
+    EXPECT_FALSE(parent.dead());
+    parent.switch_to();
+    EXPECT_TRUE(parent.dead());
+}
+
+/// As one whose last handle goes while it runs.
+TEST_F(fiber_parents, one_that_nobody_holds_is_started_and_ends_at_its_first_suspension) {
+    const fiber main = fiber::current();
+    std::vector<std::string> seen;
+    fiber child = child_of(fiber([&](value v) {
+        seen.push_back(v.as<std::string>());
+        try {
+            main.switch_to();
+        } catch (const coir::fiber_exit&) {
+            seen.push_back("unwound");
+            throw;
+        }
+    }));
+    EXPECT_TRUE(child.switch_to(std::string("started")).get_if<coir::fiber_exit>());
+    EXPECT_EQ(seen, std::vector<std::string>({"started", "unwound"}));
+    EXPECT_TRUE(child.parent().dead());
+}
+
+TEST_F(fiber_parents, one_that_nobody_holds_outlives_the_child_that_has_started_it) {
+    fiber child;
+    std::string name;
+    child = child_of(fiber({.name = "heir"}, [&] {
+        child = {};
+        name = fiber::current().name();
+    }));
+    child.switch_to();
+    EXPECT_EQ(name, "heir");
+}
+
+TEST_F(fiber_parents, its_last_handle_may_go_on_another_thread_while_it_is_started) {
+    for (int i = 0; i < 300; ++i) {
+        std::atomic<int> begun{0};
+        std::atomic<bool> has_run{false};
+        fiber parent([&](value v) { has_run = v.as<int>() == 7; });
+        fiber child = child_of(parent);
+        std::thread other([&, mine = std::move(child)]() mutable {
+            ++begun;
+            while (begun < 2) std::this_thread::yield();
+            mine.switch_to(7);
+            mine = {};
+        });
+        ++begun;
+        while (begun < 2) std::this_thread::yield();
+        parent = {};
+        other.join();
+        EXPECT_TRUE(has_run);
+    }
 }
 
 }  // namespace

@@ -125,6 +125,8 @@ public:
     void drop_ref() noexcept {
         if (refs.drop()) release_last(this);
     }
+    /// A handle of a parent, which may have none any more. The caller keeps it linked. Any thread.
+    static ref<fiber_core> handle_of(fiber_core& parent) noexcept;
     /// Links of children to their parent: they keep the memory, not the fiber.
     void add_link() noexcept { links.add(); }
     void drop_link() noexcept {
@@ -133,7 +135,11 @@ public:
 
     fiber_state state() const noexcept { return state_.load(std::memory_order_acquire); }
     void set_state(fiber_state s) noexcept { state_.store(s, std::memory_order_release); }
-    bool is_started() const noexcept { return started.load(std::memory_order_relaxed); }
+    bool is_started() const noexcept { return (marks_.load(std::memory_order_relaxed) & was_started) != 0; }
+    void set_started() noexcept {
+        if (is_task()) return marks_.store(was_started, std::memory_order_relaxed);  // it has a handle: its hub's
+        if (marks_.exchange(was_started) & was_let_go) belong_to_nobody();
+    }
     bool is_dead() const noexcept { return state() == fiber_state::dead; }
     static constexpr std::size_t name_room = 48;
     std::string name() const;
@@ -163,9 +169,13 @@ public:
     std::uint16_t shields = 0;                  // open coir::shield scopes
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
     std::uint16_t mutexes = 0;                  // that it holds
-    std::atomic<bool> started{false};
 
 private:
+    enum : std::uint8_t {
+        was_started = 1,
+        was_let_go = 2,  // the last handle went while it was not alive, but linked: `links` counts none for handles
+    };
+    std::atomic<std::uint8_t> marks_{0};
     const role role_;
 
 public:
@@ -193,6 +203,8 @@ protected:
 private:
     static constexpr std::size_t page = 4096;
     static void release_last(fiber_core* core) noexcept;
+    bool let_go(bool dead) noexcept;
+    void belong_to_nobody() noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };
 
