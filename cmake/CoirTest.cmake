@@ -71,7 +71,7 @@ function(coir_add_test stem)
         add_test(NAME seeds.${stem} COMMAND ${stem} --gtest_brief=1)
         math(EXPR seeds_timeout "600 * ${COIR_TIMEOUT_SCALE}")
         set_tests_properties(seeds.${stem} PROPERTIES LABELS "${folder}" TIMEOUT ${seeds_timeout}
-                             ENVIRONMENT COIR_SEEDS=${COIR_TEST_SEEDS})
+                             ENVIRONMENT COIR_SEEDS=${COIR_TEST_SEEDS} ${arg_PROPERTIES})
     endif()
 
     # gtest_discover_tests takes lists of labels apart, so further ones are set when the tests are known.

@@ -135,8 +135,7 @@ void check_new_parent(thread_state& thread, const fiber_core* self, fiber_core* 
 
 }  // namespace
 
-void check_stack_size(std::size_t size, std::string_view name) {
-    if (size >= min_stack_size && size <= max_stack_size) return;
+void throw_bad_stack_size(std::size_t size, std::string_view name) {
     throw fiber_error(fmt::format("fiber \"{}\": a stack of {} bytes; it must have from {} bytes to {} bytes", name,
                                   size, min_stack_size, max_stack_size));
 }

@@ -197,6 +197,23 @@ void* make_context(const stack_slot& stack) noexcept {
     return raw::make_fcontext(top, static_cast<std::size_t>(top - stack.low), fiber_entry);
 }
 
+/// prepare_start(), inlined into who starts tasks.
+[[gnu::always_inline]] inline void give_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
+    if (thread.vacant && thread.vacant->size == fiber.stack_size) {
+        fiber.stack = std::exchange(thread.vacant, nullptr);
+    } else {
+        void* left;
+        stack_slot& stack = thread.stacks.acquire(fiber.stack_size, left);
+        const bool goes_on = left && can_go_on(fiber, left);
+        fiber.stack = &stack;
+        fiber.context = goes_on ? left : make_context(stack);
+        if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
+        if (goes_on) thread.loaded_control = float_control_of(left);
+    }
+    prepare_current(fiber);
+    fiber.set_started();
+}
+
 }  // namespace
 
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
@@ -220,25 +237,13 @@ bool accepts_switch(const fiber_core& fiber) noexcept {
 }
 
 void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
-    if (thread.vacant && thread.vacant->size == fiber.stack_size) {
-        fiber.stack = std::exchange(thread.vacant, nullptr);
-    } else {
-        void* left;
-        stack_slot& stack = thread.stacks.acquire(fiber.stack_size, left);
-        const bool goes_on = left && can_go_on(fiber, left);
-        fiber.stack = &stack;
-        fiber.context = goes_on ? left : make_context(stack);
-        if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
-        if (goes_on) thread.loaded_control = float_control_of(left);
-    }
-    prepare_current(fiber);
-    fiber.set_started();
+    give_stack(thread, fiber, switcher);
 }
 
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     claim(thread, fiber, switcher);
     try {
-        prepare_start(thread, fiber, switcher);
+        give_stack(thread, fiber, switcher);
     } catch (...) {
         if (!fiber.is_task()) fiber.owner.store(nullptr);
         throw;

@@ -58,6 +58,21 @@ hub_core& hub_core::make(thread_state& thread) {
     return *made;
 }
 
+/// False if it is no more: it had ended before, or there is no stack for it.
+[[gnu::always_inline]] inline bool hub_core::start_task(fiber_core& task) noexcept {
+    if (!task.is_dead()) {
+        try {
+            start(thread_, task, *thread_.main);
+            return true;
+        } catch (...) {
+            task.end_early(std::current_exception());
+        }
+    }
+    thread_.vacant = nullptr;  // what is destroyed now may start fibers of its own
+    task.drop_ref();
+    return false;
+}
+
 fiber_core& hub_core::next_to_run() noexcept {
     io_budget_ = io_operations_per_turn;
     while (budget_ > 0) {
@@ -74,21 +89,6 @@ fiber_core& hub_core::next_to_run() noexcept {
     }
     loop_.set_state(fiber_state::running);
     return loop_;
-}
-
-/// False if it is no more: it had ended before, or there is no stack for it.
-bool hub_core::start_task(fiber_core& task) noexcept {
-    if (!task.is_dead()) {
-        try {
-            start(thread_, task, *thread_.main);
-            return true;
-        } catch (...) {
-            task.end_early(std::current_exception());
-        }
-    }
-    thread_.vacant = nullptr;  // what is destroyed now may start fibers of its own
-    task.drop_ref();
-    return false;
 }
 
 bool hub_core::adopt_task(bool may_steal) noexcept {

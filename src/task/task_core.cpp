@@ -56,7 +56,7 @@ void launch(task_core& task) {
 }
 
 /// What escapes the function, but for a cancellation.
-std::exception_ptr task_core::call() {
+[[gnu::always_inline]] inline std::exception_ptr task_core::call() {
     try {
         arrived(this_thread());
         if (!never_run_) {
@@ -114,11 +114,8 @@ void task_core::keep(std::exception_ptr& error) noexcept {
     failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
 }
 
-task_core::~task_core() { report_if_unseen(); }
-
-/// An error that nobody has waited for is told once, and the last chance is when no handle is left.
-void task_core::report_if_unseen() noexcept {
-    if (!error_ || observed_.exchange(true)) return;
+void task_core::report_error_if_unseen() noexcept {
+    if (observed_.exchange(true)) return;
     if (is_mine()) return this_thread().report(name(), error_);
     try {
         auto* item = new unseen_error(name(), std::move(error_));

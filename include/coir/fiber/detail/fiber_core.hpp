@@ -218,6 +218,10 @@ inline void prefetch_frames(const fiber_core& fiber) noexcept {
 fiber_core& current_fiber() noexcept;
 
 /// Throws fiber_error unless min_stack_size <= size <= max_stack_size.
-void check_stack_size(std::size_t size, std::string_view name);
+[[noreturn]] void throw_bad_stack_size(std::size_t size, std::string_view name);
+inline void check_stack_size(std::size_t size, std::string_view name) {
+    if (size < min_stack_size || size > max_stack_size) [[unlikely]]
+        throw_bad_stack_size(size, name);
+}
 
 }  // namespace coir::detail

@@ -52,7 +52,7 @@ public:
     void observe() noexcept { observed_.store(true, std::memory_order_relaxed); }
 
 protected:
-    ~task_core();
+    ~task_core() { report_if_unseen(); }
     /// Calls the function and keeps its result; then destroys the function.
     virtual void invoke() = 0;
     virtual void drop_function() noexcept = 0;
@@ -74,7 +74,12 @@ private:
     [[noreturn]] void throw_what_ended_it();
     bool is_mine() const noexcept;
     bool is_lost() noexcept;
-    void report_if_unseen() noexcept;
+    /// An error that nobody has waited for is told once, and the last chance is when no handle is left.
+    void report_if_unseen() noexcept {
+        if (error_) [[unlikely]]
+            report_error_if_unseen();
+    }
+    void report_error_if_unseen() noexcept;
 
     completion done_;
     std::exception_ptr error_;
