@@ -176,8 +176,8 @@ TEST_F(fiber_parents, nested_layers_return_inside_out) {
 }
 
 /// A child of a parent that nobody else holds.
-fiber child_of(const fiber& parent, coir::unique_function<value(value)> body = [](value v) { return v; }) {
-    const fiber child(std::move(body));
+fiber child_of(const fiber& parent) {
+    const fiber child([](value v) { return v; });
     child.set_parent(parent);
     return child;
 }
