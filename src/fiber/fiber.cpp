@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -179,39 +180,42 @@ std::string fiber_core::name() const {
     return write_name(room);
 }
 
-/// Nobody holds it any more; but a child may start it, or lead back to it: then what the last handle has counted is
-/// theirs to take. False if it is alive.
-bool fiber_core::let_go(bool dead) noexcept {
-    if (!dead && is_started()) return false;
-    if (links.is_sole()) return true;
-    if (dead) return marks_.fetch_or(was_let_go), true;
-    std::uint8_t unstarted = 0;
-    return marks_.compare_exchange_strong(unstarted, was_let_go);
+ref<fiber_core> fiber_core::handle_of(fiber_core& core) noexcept {
+    const std::lock_guard guard(core.handles_lock_);
+    if (!std::exchange(core.was_let_go_, false)) return ref<fiber_core>(&core);
+    core.add_link();
+    return ref<fiber_core>::adopt(&core);
 }
 
-ref<fiber_core> fiber_core::handle_of(fiber_core& parent) noexcept {
-    std::uint8_t seen = parent.marks_.load();
-    while (seen & was_let_go) {
-        if (!parent.marks_.compare_exchange_weak(seen, seen & ~was_let_go)) continue;
-        parent.add_link();
-        return ref<fiber_core>::adopt(&parent);
-    }
-    return ref<fiber_core>(&parent);
-}
-
-/// It starts, after its last handle has gone: as if that were to go now.
-void fiber_core::belong_to_nobody() noexcept {
+/// If its last handle has gone before, it is as if that were to go now.
+void fiber_core::set_started_as_heir() noexcept {
+    const std::lock_guard guard(handles_lock_);
+    set_started();
+    if (!std::exchange(was_let_go_, false)) return;
     add_link();
     owns_itself = true;
     exiting = true;
 }
 
-/// The reference of the last handle is now the fiber's own, if it lives, or goes with it.
+/// What the drop of the last handle was, if it still was the last: of one that is alive, or that at most a child can
+/// lead back to.
+fiber_core::last_drop fiber_core::let_go() noexcept {
+    std::unique_lock guard(handles_lock_, std::defer_lock);
+    const bool has_children = !links.is_sole();
+    if (has_children) guard.lock();
+    const bool is_alive = is_started() && !is_dead();
+    // A handle has come back meanwhile; or it has ended, on its own thread, and holds itself until it has been left.
+    if (!refs.drop()) return last_drop::of_none;
+    if (is_alive) return last_drop::of_living;
+    was_let_go_ = has_children;
+    return last_drop::of_linked;
+}
+
+/// The reference of the last handle is now the fiber's own, if it lives; or a child's to give back; or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
-    const bool is_dead = core->is_dead();
-    // One that ended meanwhile, on its own thread, has counted a reference to itself before, until it has been left.
-    if (is_dead && !core->refs.drop()) return;
-    if (core->let_go(is_dead)) {
+    const last_drop drop = core->let_go();
+    if (drop == last_drop::of_none) return;
+    if (drop == last_drop::of_linked) {
         if (!core->links.drop()) return;
         return core->parent ? destroy_chain(core) : core->destroy();
     }

@@ -65,6 +65,7 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
                 kill_unstarted(thread, *heir);
             } else {
                 start(thread, *heir, *thread.main);
+                heir->set_started_as_heir();
                 return heir;
             }
         } catch (...) {

@@ -244,24 +244,53 @@ TEST_F(fiber_parents, one_that_nobody_holds_outlives_the_child_that_has_started_
     EXPECT_EQ(name, "heir");
 }
 
-TEST_F(fiber_parents, its_last_handle_may_go_on_another_thread_while_it_is_started) {
-    for (int i = 0; i < 300; ++i) {
+/// Drops the last handle of a parent when another thread, which has its child, does something to it.
+template <class Function>
+void race_with_the_last_handle(Function on_other_thread) {
+    for (int i = 0; i < 500; ++i) {
         std::atomic<int> begun{0};
-        std::atomic<bool> has_run{false};
-        fiber parent([&](value v) { has_run = v.as<int>() == 7; });
-        fiber child = child_of(parent);
-        std::thread other([&, mine = std::move(child)]() mutable {
+        fiber child;
+        std::vector<int> got;
+        fiber parent([&](value v) {
+            child = {};
+            got.push_back(v.as<int>());
+        });
+        child = child_of(parent);
+        const auto together = [&] {
             ++begun;
             while (begun < 2) std::this_thread::yield();
-            mine.switch_to(7);
-            mine = {};
+        };
+        std::thread other([&] {
+            together();
+            on_other_thread(child);
         });
-        ++begun;
-        while (begun < 2) std::this_thread::yield();
+        together();
         parent = {};
         other.join();
-        EXPECT_TRUE(has_run);
+        EXPECT_EQ(got, std::vector<int>({7}));
     }
+}
+
+TEST_F(fiber_parents, the_last_handle_may_go_on_another_thread_while_the_child_starts_it) {
+    race_with_the_last_handle([](const fiber& child) { child.switch_to(7); });
+}
+
+TEST_F(fiber_parents, the_last_handle_may_go_on_another_thread_while_it_is_held_again) {
+    race_with_the_last_handle([](fiber& child) {
+        const fiber parent = child.parent();
+        child = {};
+        parent.switch_to(7);
+    });
+}
+
+TEST_F(fiber_parents, one_without_handles_that_an_error_has_ended_can_be_held_again) {
+    fiber middle([] { throw std::runtime_error("the end"); });
+    middle.set_parent(child_of(fiber::current()));
+    EXPECT_THROW(middle.switch_to(), std::runtime_error);
+    const fiber parent = middle.parent();
+    middle = {};
+    EXPECT_TRUE(parent.dead());
+    EXPECT_FALSE(parent.started());
 }
 
 }  // namespace

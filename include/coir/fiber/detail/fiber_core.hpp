@@ -3,6 +3,7 @@
 
 #include <coir/base/intrusive_list.hpp>
 #include <coir/base/ref.hpp>
+#include <coir/base/spinlock.hpp>
 #include <coir/fiber/stack.hpp>
 #include <coir/fiber/value.hpp>
 
@@ -125,8 +126,8 @@ public:
     void drop_ref() noexcept {
         if (refs.drop()) release_last(this);
     }
-    /// A handle of a parent, which may have none any more. The caller keeps it linked. Any thread.
-    static ref<fiber_core> handle_of(fiber_core& parent) noexcept;
+    /// A handle of one that may have none any more, but is linked, or alive, as long as the call lasts. Any thread.
+    static ref<fiber_core> handle_of(fiber_core& core) noexcept;
     /// Links of children to their parent: they keep the memory, not the fiber.
     void add_link() noexcept { links.add(); }
     void drop_link() noexcept {
@@ -135,11 +136,10 @@ public:
 
     fiber_state state() const noexcept { return state_.load(std::memory_order_acquire); }
     void set_state(fiber_state s) noexcept { state_.store(s, std::memory_order_release); }
-    bool is_started() const noexcept { return (marks_.load(std::memory_order_relaxed) & was_started) != 0; }
-    void set_started() noexcept {
-        if (is_task()) return marks_.store(was_started, std::memory_order_relaxed);  // it has a handle: its hub's
-        if (marks_.exchange(was_started) & was_let_go) belong_to_nobody();
-    }
+    bool is_started() const noexcept { return started_.load(std::memory_order_relaxed); }
+    void set_started() noexcept { started_.store(true, std::memory_order_relaxed); }
+    /// The same, by somebody who may have no handle of it: the end of a child.
+    void set_started_as_heir() noexcept;
     bool is_dead() const noexcept { return state() == fiber_state::dead; }
     static constexpr std::size_t name_room = 48;
     std::string name() const;
@@ -171,17 +171,19 @@ public:
     std::uint16_t mutexes = 0;                  // that it holds
 
 private:
-    enum : std::uint8_t {
-        was_started = 1,
-        was_let_go = 2,  // the last handle went while it was not alive, but linked: `links` counts none for handles
-    };
-    std::atomic<std::uint8_t> marks_{0};
+    std::atomic<bool> started_{false};
     const role role_;
 
 public:
     bool is_loop = false;
     bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
 
+private:
+    // Its last handle may go, one come back, and its child start it, on three threads.
+    spinlock handles_lock_;
+    bool was_let_go_ = false;  // not alive, and without a handle: `links` counts none for them
+
+public:
     // --- rarely touched
     fiber_core* parent = nullptr;     // linked; null stands for the owner's main fiber
     bool parent_is_borrowed = false;  // by a generator's step: not counted as a link
@@ -203,8 +205,8 @@ protected:
 private:
     static constexpr std::size_t page = 4096;
     static void release_last(fiber_core* core) noexcept;
-    bool let_go(bool dead) noexcept;
-    void belong_to_nobody() noexcept;
+    enum class last_drop : std::uint8_t { of_none, of_living, of_linked };
+    last_drop let_go() noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };
 
@@ -217,8 +219,8 @@ inline void prefetch_frames(const fiber_core& fiber) noexcept {
 /// The running fiber of this thread; made at first use.
 fiber_core& current_fiber() noexcept;
 
-/// Throws fiber_error unless min_stack_size <= size <= max_stack_size.
 [[noreturn]] void throw_bad_stack_size(std::size_t size, std::string_view name);
+/// Throws fiber_error unless min_stack_size <= size <= max_stack_size.
 inline void check_stack_size(std::size_t size, std::string_view name) {
     if (size < min_stack_size || size > max_stack_size) [[unlikely]]
         throw_bad_stack_size(size, name);
