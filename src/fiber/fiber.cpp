@@ -187,10 +187,8 @@ ref<fiber_core> fiber_core::handle_of(fiber_core& core) noexcept {
     return ref<fiber_core>::adopt(&core);
 }
 
-/// If its last handle has gone before, it is as if that were to go now.
-void fiber_core::set_started_as_heir() noexcept {
+void fiber_core::keep_if_let_go() noexcept {
     const std::lock_guard guard(handles_lock_);
-    set_started();
     if (!std::exchange(was_let_go_, false)) return;
     add_link();
     owns_itself = true;

@@ -65,7 +65,6 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
                 kill_unstarted(thread, *heir);
             } else {
                 start(thread, *heir, *thread.main);
-                heir->set_started_as_heir();
                 return heir;
             }
         } catch (...) {
@@ -98,9 +97,10 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
 }
 
 /// Sends fiber_exit into a suspended fiber, again as long as it comes back alive; one that is suspended under a
-/// shield, or in a destructor while it unwinds, is only sent on.
+/// shield, in a destructor while it unwinds, or while it unwinds another, is only sent on.
 void unwind(thread_state& thread, fiber_core& fiber) noexcept {
     fiber_core& self = *thread.current;
+    const bool did_so_before = std::exchange(self.unwinds_another, true);
     const bool was_borrowed = std::exchange(fiber.parent_is_borrowed, true);
     fiber_core* former_parent = std::exchange(fiber.parent, &self);
     fiber.add_ref();
@@ -110,7 +110,9 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
             break;
         }
         message mail;
-        if (fiber.is_interruptible(fiber.language.uncaught)) mail.error = std::make_exception_ptr(fiber_exit{});
+        if (fiber.is_interruptible(fiber.language.uncaught) && !fiber.unwinds_another) {
+            mail.error = std::make_exception_ptr(fiber_exit{});
+        }
         try {
             exchange(thread, fiber, std::move(mail), switch_kind::call);
         } catch (...) {
@@ -124,6 +126,7 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
         former_parent->drop_link();  // its body has set another parent
     }
     fiber.drop_ref();
+    self.unwinds_another = did_so_before;
 }
 
 /// Ends the current fiber: its parent, or who takes the parent's place, gets `words`. Whom to switch to, for good; or who
@@ -250,6 +253,7 @@ void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
         throw;
     }
     if (!fiber.is_linked()) thread.fibers.push_back(fiber);
+    if (!fiber.is_task()) fiber.keep_if_let_go();
 }
 
 value arrived_with_mail(thread_state& thread) {
@@ -291,6 +295,7 @@ void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept {
     fiber.owns_itself = true;
     switch (fiber.state()) {
         case fiber_state::suspended:
+            if (fiber.unwinds_another) return;  // one that has dropped it; two would send each other on for ever
             return unwind(thread, fiber);
         case fiber_state::parked:
             return thread.sched->interrupt_wait(fiber);

@@ -273,4 +273,32 @@ TEST_F(fiber_destruction_death, exit_does_not_unwind_fibers) {
     EXPECT_EXIT(exit_on_another_thread(), testing::ExitedWithCode(0), "");
 }
 
+TEST_F(fiber_destruction, one_that_unwinds_who_has_its_last_handle_goes_on_and_finds_out_at_its_next_suspension) {
+    const fiber main = fiber::current();
+    std::vector<std::string> seen;
+    fiber a;
+    a = fiber([&] {
+        fiber b([&seen, given = std::move(a)]() mutable {
+            const fiber last = std::move(given);
+            try {
+                last.switch_to();
+            } catch (const coir::fiber_exit&) {
+                seen.push_back("b is unwound");
+                throw;
+            }
+        });
+        b.switch_to();
+        b = {};
+        seen.push_back("a goes on");
+        try {
+            main.switch_to();
+        } catch (const coir::fiber_exit&) {
+            seen.push_back("a is unwound");
+            throw;
+        }
+    });
+    a.switch_to();
+    EXPECT_EQ(seen, std::vector<std::string>({"b is unwound", "a goes on", "a is unwound"}));
+}
+
 }  // namespace

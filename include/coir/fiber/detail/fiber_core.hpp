@@ -138,8 +138,9 @@ public:
     void set_state(fiber_state s) noexcept { state_.store(s, std::memory_order_release); }
     bool is_started() const noexcept { return started_.load(std::memory_order_relaxed); }
     void set_started() noexcept { started_.store(true, std::memory_order_relaxed); }
-    /// The same, by somebody who may have no handle of it: the end of a child.
-    void set_started_as_heir() noexcept;
+    /// Of one that has just been started, as an ancestor maybe, which needs no handle: if its last one has gone before, it
+    /// is as if that were to go now.
+    void keep_if_let_go() noexcept;
     bool is_dead() const noexcept { return state() == fiber_state::dead; }
     static constexpr std::size_t name_room = 48;
     std::string name() const;
@@ -177,6 +178,7 @@ private:
 public:
     bool is_loop = false;
     bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
+    bool unwinds_another = false;   // and is suspended for as long as that takes
 
 private:
     // Its last handle may go, one come back, and its child start it, on three threads.
