@@ -295,7 +295,7 @@ void lay_to_rest(thread_state& thread, fiber_core& fiber) noexcept {
     fiber.owns_itself = true;
     switch (fiber.state()) {
         case fiber_state::suspended:
-            if (fiber.unwinds_another) return;  // one that has dropped it; two would send each other on for ever
+            if (fiber.unwinds_another) return;  // as if it ran: two that unwind each other would never come to an end
             return unwind(thread, fiber);
         case fiber_state::parked:
             return thread.sched->interrupt_wait(fiber);

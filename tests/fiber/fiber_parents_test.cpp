@@ -244,6 +244,18 @@ TEST_F(fiber_parents, one_that_nobody_holds_outlives_the_child_that_has_started_
     EXPECT_EQ(name, "heir");
 }
 
+TEST_F(fiber_parents, one_that_nobody_holds_outlives_the_dead_child_through_which_it_was_started) {
+    fiber child([] {});
+    child.switch_to();
+    std::string name;
+    child.set_parent(fiber({.name = "ancestor"}, [&] {
+        child = {};
+        name = fiber::current().name();
+    }));
+    child.switch_to();
+    EXPECT_EQ(name, "ancestor");
+}
+
 /// Drops the last handle of a parent when another thread, which has its child, does something to it.
 template <class Function>
 void race_with_the_last_handle(Function on_other_thread) {

@@ -74,8 +74,8 @@ public:
     value throw_in(std::exception_ptr error = std::make_exception_ptr(fiber_exit{})) const;
 
     /// The fiber that gets the result; an empty handle for a main fiber. A link to it does not keep it alive: a fiber
-    /// lives as long as there are handles. One without, that the end of its child starts, gets fiber_exit at its first
-    /// suspension.
+    /// lives as long as there are handles. One without, that is started for its child, because that one ends or is
+    /// switched to when it is dead, gets fiber_exit at its first suspension.
     fiber parent() const;
 
     /// May be called at any time. fiber_error, and no change, for a cycle, a main fiber or another thread's fiber.
