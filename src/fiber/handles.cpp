@@ -22,18 +22,21 @@ void fiber_core::keep_if_let_go() noexcept {
     exiting = true;
 }
 
-/// What the drop of the last handle was, if it still was the last: of one that is alive, or that at most a child can
-/// lead back to.
-fiber_core::last_drop fiber_core::let_go() noexcept {
-    std::unique_lock guard(handles_lock_, std::defer_lock);
-    const bool has_children = !links.is_sole();
-    if (has_children) guard.lock();
+[[gnu::always_inline]] inline fiber_core::last_drop fiber_core::drop_last(bool has_children) noexcept {
     const bool is_alive = is_started() && !is_dead();
     // A handle has come back meanwhile; or it has ended, on its own thread, and holds itself until it has been left.
     if (!refs.drop()) return last_drop::of_none;
     if (is_alive) return last_drop::of_living;
     was_let_go_ = has_children;
     return last_drop::of_linked;
+}
+
+/// What the drop of the last handle was, if it still was the last: of one that is alive, or that at most a child can
+/// lead back to.
+[[gnu::always_inline]] inline fiber_core::last_drop fiber_core::let_go() noexcept {
+    if (links.is_sole()) return drop_last(false);
+    const std::lock_guard guard(handles_lock_);
+    return drop_last(true);
 }
 
 /// The reference of the last handle is now the fiber's own, if it lives; or a child's to give back; or goes with it.

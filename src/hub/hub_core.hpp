@@ -180,7 +180,7 @@ private:
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
     void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
-    bool start_task(fiber_core& task) noexcept;
+    inline bool start_task(fiber_core& task) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;

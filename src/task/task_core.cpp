@@ -125,12 +125,16 @@ void task_core::report_error_if_unseen() noexcept {
     }
 }
 
-bool task_core::join(deadline limit) {
+bool task_core::wait_for_end(deadline limit) {
     if (this_thread_state && this == this_thread_state->current)
         throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
-    const bool ended = is_done() || done_.wait(limit, {.what = "the end of task", .fiber = this});
-    if (ended) observe();
-    return ended;
+    return is_lost() || done_.wait(limit, {.what = "the end of task", .fiber = this});
+}
+
+void throw_empty_task() { throw fiber_error("an empty task handle: assign the result of coir::spawn to it first"); }
+
+void throw_result_moved_out(const task_core& task) {
+    throw fiber_error(fmt::format("the result of task \"{}\" has been moved out before", task.name()));
 }
 
 void task_core::throw_what_ended_it() {

@@ -62,7 +62,8 @@ public:
     /// Not for use outside coir.
     explicit task(detail::ref<detail::task_result<R>> state) noexcept : state_(std::move(state)) {}
     detail::task_core& core() const {
-        if (!state_) throw fiber_error("an empty task handle: assign the result of coir::spawn to it first");
+        if (!state_) [[unlikely]]
+            detail::throw_empty_task();
         return *state_;
     }
 
@@ -100,7 +101,8 @@ R task<R>::get() & {
     } else if constexpr (std::is_reference_v<R>) {
         return static_cast<R>(**state_->result);
     } else if constexpr (std::is_copy_constructible_v<R>) {
-        if (!state_->result) throw fiber_error("the result of task \"" + name() + "\" has been moved out before");
+        if (!state_->result) [[unlikely]]
+            detail::throw_result_moved_out(*state_);
         return *state_->result;
     } else {
         return take();
@@ -123,7 +125,8 @@ R task<R>::get() && {
 template <class R>
 R task<R>::take() {
     if constexpr (!std::is_void_v<R> && !std::is_reference_v<R>) {
-        if (!state_->result) throw fiber_error("the result of task \"" + name() + "\" has been moved out before");
+        if (!state_->result) [[unlikely]]
+            detail::throw_result_moved_out(*state_);
         R result = std::move(*state_->result);
         state_->result.reset();
         return result;

@@ -111,14 +111,10 @@ outcome timer_expire(const plan& p) {
 outcome park_floor(const plan& p) {
     const auto n = static_cast<std::size_t>(p.size);
     const slab stacks(n);
-    constexpr int guard_install = 102;  // MADV_GUARD_INSTALL
     const auto touch_all = [&] {
         for (std::size_t i = 0; i < n; ++i) {
-            char* bottom = stacks.bottom(i);
-            if (madvise(bottom, 4096, guard_install) != 0 && mprotect(bottom, 4096, PROT_NONE) != 0) {
-                throw std::system_error(errno, std::generic_category(), "mprotect");
-            }
-            bottom[slab::stack_size - 1] = 1;
+            stacks.guard(i);
+            stacks.bottom(i)[slab::stack_size - 1] = 1;
         }
     };
     return measure::parked(p, touch_all, [&] {

@@ -1,5 +1,7 @@
 // The limit with what a scheduler cannot do without: a run queue, exceptions in flight, errno; and tasks with all that
 // they are to promise.
+#include <array>
+
 #include "../limit/queue.hpp"
 #include "task.hpp"
 
@@ -26,6 +28,35 @@ measure::outcome spawn_join(const measure::plan& p) {
     });
 }
 
+long skynet_node(long first, long size);
+
+struct subtree {
+    long first, size;
+    long operator()() const { return skynet_node(first, size); }
+};
+
+long skynet_node(long first, long size) {
+    if (size == 1) return first;
+    std::array<promised::handle<subtree>, 10> children;
+    const long part = size / 10;
+    for (auto& child : children) {
+        child = promised::handle(subtree{first, part});
+        first += part;
+    }
+    long sum = 0;
+    for (auto& child : children) sum += child.get();
+    return sum;
+}
+
+/// First in, first out, like coir: all inner nodes but the root have a stack at once.
+measure::outcome skynet(const measure::plan& p) {
+    promised::thread here(static_cast<std::size_t>(p.size) / 9 + 1);
+    promised::this_thread = &here;
+    return measure::skynet(p, [](long leaves) { return skynet_node(0, leaves); });
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return measure::run(argc, argv, {{"yield", yield}, {"spawn_join", spawn_join}}); }
+int main(int argc, char** argv) {
+    return measure::run(argc, argv, {{"yield", yield}, {"spawn_join", spawn_join}, {"skynet", skynet}});
+}

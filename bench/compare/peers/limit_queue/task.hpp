@@ -17,6 +17,7 @@
 #include <new>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "../limit/ring.hpp"
 #include "../limit/wheel.hpp"
@@ -89,7 +90,8 @@ struct waiter : list_link {
 };
 
 struct thread {
-    thread() {
+    /// For at most so many that have started and not ended: one that runs and one that has just ended, or more.
+    explicit thread(std::size_t most_stacks = 2) : memory(most_stacks), stacks(most_stacks) {
         main.owner = this;
         main.is_started = true;
         main.now = state::running;
@@ -109,9 +111,9 @@ struct thread {
     list_link living;
     void* blocks = nullptr;  // of tasks that have gone
     stack* idle = nullptr;
-    slab memory{2};  // for one that runs and one that has just ended
-    stack stacks[2] = {{memory.top(0)}, {memory.top(1)}};
-    int stacks_used = 0;
+    slab memory;
+    std::vector<stack> stacks;
+    std::size_t stacks_used = 0;
     fiber main;
 };
 
@@ -254,10 +256,17 @@ private:
 
     void start(thread& t) {
         if (owner.load(std::memory_order_acquire) != &t) left_out();
-        on = t.idle ? std::exchange(t.idle, t.idle->next) : &t.stacks[t.stacks_used++];
+        on = t.idle ? std::exchange(t.idle, t.idle->next) : &fresh_stack(t);
         resume =
             on->left ? std::exchange(on->left, nullptr) : raw::make_fcontext(on->top, slab::stack_size - 1024, run_all);
         is_started.store(true, std::memory_order_relaxed);
+    }
+
+    static stack& fresh_stack(thread& t) {
+        const std::size_t i = t.stacks_used++;
+        t.memory.guard(i);
+        t.stacks.at(i).top = t.memory.top(i);
+        return t.stacks[i];
     }
 
     static void run_all(raw::transfer_t) {

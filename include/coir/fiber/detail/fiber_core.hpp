@@ -208,7 +208,8 @@ private:
     static constexpr std::size_t page = 4096;
     static void release_last(fiber_core* core) noexcept;
     enum class last_drop : std::uint8_t { of_none, of_living, of_linked };
-    last_drop let_go() noexcept;
+    inline last_drop let_go() noexcept;
+    inline last_drop drop_last(bool has_children) noexcept;
     static void destroy_chain(fiber_core* core) noexcept;
 };
 

@@ -132,14 +132,14 @@ private:
         ref<fiber_core> cancelled;  // whose cancellation the error is
     };
 
-    void take_place(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where);
-    wake_reason park();
+    inline void take_place(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where);
+    inline wake_reason park();
     wake_reason block_thread();
     void look_for_deadlock(lookout& around);
     void rethrow_interrupt();
     void notify_elsewhere() noexcept;
     void tell_abandoner() noexcept;
-    void wake_fiber() noexcept;
+    inline void wake_fiber() noexcept;
     void run_on_hub(hub_core& hub) noexcept override;
 
     // What it costs to set these is what it costs to wait: what only few waits need is made by those.

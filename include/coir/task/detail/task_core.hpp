@@ -35,7 +35,11 @@ public:
     void never_run() noexcept { never_run_ = true; }
     bool is_done() noexcept { return done_.is_done() || is_lost(); }
     /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
-    bool join(deadline limit);
+    bool join(deadline limit) {
+        const bool ended = done_.is_done() || wait_for_end(limit);
+        if (ended) observe();
+        return ended;
+    }
     /// Requires is_done(). Throws its error, or task_cancelled.
     void rethrow() {
         if (error_ || was_cancelled_) [[unlikely]]
@@ -64,7 +68,8 @@ private:
         std::exception_ptr error() noexcept override;
     };
 
-    std::exception_ptr call() noexcept(false);
+    inline std::exception_ptr call();
+    bool wait_for_end(deadline limit);
     void end_with(std::exception_ptr& error) noexcept {
         if (error) [[unlikely]]
             keep(error);
@@ -89,6 +94,9 @@ private:
     std::atomic<bool> observed_{false};
     cancel_request cancel_request_{*this};
 };
+
+[[noreturn]] void throw_empty_task();
+[[noreturn]] void throw_result_moved_out(const task_core& task);
 
 /// Puts a new task on the current hub's run queue. The caller gets the second reference.
 void launch(task_core& task);
