@@ -64,7 +64,7 @@ private:
         first_ = fiber->next_ready;
         if (first_) {
             // By the time of the next switch its control block and frames are in the cache.
-            prefetch_frames(*first_);
+            first_->context ? prefetch_frames(*first_) : prefetch_block(*first_);
             __builtin_prefetch(first_->next_ready);
         } else {
             last_link_ = &first_;

@@ -48,7 +48,7 @@ long skynet_node(long first, long size) {
     return sum;
 }
 
-/// First in, first out, like coir: all inner nodes but the root have a stack at once.
+/// First come, first served, as in coir: all inner nodes but the root have a stack at once.
 measure::outcome skynet(const measure::plan& p) {
     promised::thread here(static_cast<std::size_t>(p.size) / 9 + 1);
     promised::this_thread = &here;
