@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 import contract
+import machine
 import network
 import process
 from process import Failed
@@ -20,13 +21,18 @@ class Pace:
     timeout: float  # of one run
     cell: float  # of all rounds of one peer in one case: who is slow gets fewer rounds
     budget: float  # of everything; what is left after it is not begun
+    repeats: int = 0  # of a run that the host has disturbed
     in_heavy: tuple = ()  # the peers that run heavy works; none named: all
 
 
-FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=700, timeout=60, cell=8, budget=1380)
+FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=700, timeout=60, cell=8, budget=2400, repeats=2)
 QUICK = Pace(rounds=3, milliseconds=40, network_milliseconds=250, timeout=4, cell=1.5, budget=95,
              in_heavy=("limit", "coir", "go"))
-GUARD = Pace(rounds=7, milliseconds=100, network_milliseconds=400, timeout=60, cell=12, budget=170)
+GUARD = Pace(rounds=7, milliseconds=100, network_milliseconds=400, timeout=60, cell=12, budget=240, repeats=1)
+
+
+# The host counts as having disturbed a run when it took more than this part of its time.
+DISTURBED = 0.03
 
 
 class Runner:
@@ -85,15 +91,32 @@ class Runner:
 
     def run_one(self, round_, work, size, program):
         key = (work.name, size, program.peer)
-        begun = time.monotonic()
         try:
-            self.results.add(*key, round_, self.measure(work, size, program))
+            self.results.add(*key, round_, self.measure_calmly(work, size, program))
         except Failed as failed:
             self.results.fail(*key, str(failed))
             self.progress.say(f"{program.peer}: {work.name} {size:,} is left out: {failed}")
-        seconds = time.monotonic() - begun
-        self.cost.setdefault(key, seconds)
-        self.spent += seconds
+
+    def measure_calmly(self, work, size, program):
+        """What the host disturbs is run again; then the run counts that it has disturbed least."""
+        runs = []
+        for _ in range(1 + self.pace.repeats):
+            stolen, sample = self.measure_timed(work, size, program)
+            runs.append((stolen, sample))
+            if stolen <= DISTURBED:
+                break
+        return min(runs, key=lambda run: run[0])[1]
+
+    def measure_timed(self, work, size, program):
+        """The part of the time that the host took, and the sample."""
+        before, begun = machine.Ticks.now(), time.monotonic()
+        try:
+            sample = self.measure(work, size, program)
+        finally:
+            seconds = time.monotonic() - begun
+            self.cost.setdefault((work.name, size, program.peer), seconds)
+            self.spent += seconds
+        return machine.Ticks.now().since(before).stolen_part, sample
 
     def measure(self, work, size, program):
         if work.network:

@@ -45,6 +45,32 @@ class Interrupted(runner.Runner):
         return {}
 
 
+class Disturbed(runner.Runner):
+    """By a host that takes these parts of the runs, one after the other. A sample is the number of its run."""
+
+    def __init__(self, *parts):
+        super().__init__(Results(), [Program()], None, runner.Pace(1, 1, 1, 1, 100, 100, repeats=2), Silent())
+        self.parts = parts
+        self.runs = 0
+
+    def measure_timed(self, *_):
+        self.runs += 1
+        return self.parts[self.runs - 1], self.runs
+
+
+class DisturbanceTest(unittest.TestCase):
+    def sample_of(self, *parts):
+        run = Disturbed(*parts)
+        return run.measure_calmly(None, 1, None), run.runs
+
+    def test_an_undisturbed_run_counts_at_once(self):
+        self.assertEqual(self.sample_of(0.0), (1, 1))
+        self.assertEqual(self.sample_of(0.5, 0.01), (2, 2))
+
+    def test_where_all_are_disturbed_the_least_disturbed_counts(self):
+        self.assertEqual(self.sample_of(0.2, 0.1, 0.3), (2, 3))
+
+
 class InterruptionTest(unittest.TestCase):
     CASES = [(works.BY_NAME["yield"], size) for size in (2, 1000)]
 
