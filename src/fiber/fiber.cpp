@@ -22,16 +22,14 @@ public:
     explicit_fiber(const fiber_options& options, unique_function<value(value)> body)
         : fiber_core(options.name, options.stack_size), body_(std::move(body)) {}
 
-    message run() override {
-        message words = call();
+    void run(thread_state& thread, message& last_words) override {
+        last_words = call(thread);
         body_.reset();
-        return words;
     }
     void destroy() noexcept override { delete this; }
 
 private:
-    message call() {
-        thread_state& thread = this_thread();
+    message call(thread_state& thread) {
         message first = take_mail(thread);
         try {
             arrived(thread, false);

@@ -37,14 +37,14 @@ constexpr std::size_t float_control_size = sizeof(unsigned) + sizeof(unsigned sh
 
 }  // namespace
 
-const bool sticky_flags_are_carried = mxcsr_leads_context();
+const unsigned carried_float_flags = mxcsr_leads_context() ? sticky_float_flags : 0;
 
 void copy_float_control(const fiber_core& origin, void* context) noexcept {
-    if (sticky_flags_are_carried) std::memcpy(context, origin.context, float_control_size);
+    if (is_float_control_known()) std::memcpy(context, origin.context, float_control_size);
 }
 
 void load_float_control(const fiber_core& origin) noexcept {
-    if (!sticky_flags_are_carried) return;
+    if (!is_float_control_known()) return;
     float_control wanted = float_control_of(origin.context), now{read_mxcsr(), 0};
     asm volatile("fnstcw %0" : "=m"(now.x87));
     if (now.x87 != wanted.x87) asm volatile("fldcw %0" : : "m"(wanted.x87));

@@ -16,9 +16,10 @@ namespace coir::detail {
 #if defined(__x86_64__)
 constexpr unsigned sticky_float_flags = 0x3f;
 
-/// Whether contexts start with MXCSR, which is looked at when the program starts. Where not, and before, a switch
-/// leaves them as they are.
-extern const bool sticky_flags_are_carried;
+/// The sticky flags, if contexts start with MXCSR, which is looked at when the program starts. None where they do not, and
+/// before: a switch leaves them as they are.
+extern const unsigned carried_float_flags;
+inline bool is_float_control_known() noexcept { return carried_float_flags != 0; }
 
 inline unsigned read_mxcsr() noexcept {
     unsigned word;
@@ -29,10 +30,9 @@ inline unsigned read_mxcsr() noexcept {
 /// Before the jump: the target will load the flags that the last jump left.
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void offer_sticky_flags(const thread_state& thread,
                                                                           void* target) noexcept {
-    if (!sticky_flags_are_carried) return;
     unsigned word;
     std::memcpy(&word, target, sizeof word);
-    const unsigned differing = (word ^ thread.float_flags) & sticky_float_flags;
+    const unsigned differing = (word ^ thread.float_flags) & carried_float_flags;
     if (differing == 0) [[likely]]
         return;
     word ^= differing;
@@ -42,10 +42,9 @@ inline unsigned read_mxcsr() noexcept {
 /// After it: what the origin has raised or cleared since then holds for the thread.
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_sticky_flags(thread_state& thread,
                                                                          const void* origin) noexcept {
-    if (!sticky_flags_are_carried) return;
     unsigned word;
     std::memcpy(&word, origin, sizeof word);
-    if (((word ^ thread.float_flags) & sticky_float_flags) == 0) [[likely]]
+    if (((word ^ thread.float_flags) & carried_float_flags) == 0) [[likely]]
         return;
     thread.float_flags = word & sticky_float_flags;
     const unsigned now = (read_mxcsr() & ~sticky_float_flags) | thread.float_flags;
@@ -65,11 +64,15 @@ void load_float_control(const fiber_core& origin) noexcept;
     std::memcpy(&words.x87, static_cast<const char*>(context) + sizeof words.mxcsr, sizeof words.x87);
     return words;
 }
+[[gnu::always_inline]] inline void set_float_control(void* context, float_control words) noexcept {
+    std::memcpy(context, &words.mxcsr, sizeof words.mxcsr);
+    std::memcpy(static_cast<char*>(context) + sizeof words.mxcsr, &words.x87, sizeof words.x87);
+}
 /// Whether the words of a context are known, and mask all that x87 would raise late: at the next of its instructions
 /// after they have been loaded.
 inline bool float_control_never_traps(const void* context) noexcept {
     constexpr unsigned x87_masks = 0x3f;
-    return sticky_flags_are_carried && (float_control_of(context).x87 & x87_masks) == x87_masks;
+    return is_float_control_known() && (float_control_of(context).x87 & x87_masks) == x87_masks;
 }
 /// The same as load_float_control, where it is known what is loaded.
 [[gnu::always_inline]] inline void correct_float_control(float_control loaded, const fiber_core& origin) noexcept {
@@ -81,6 +84,7 @@ inline bool float_control_never_traps(const void* context) noexcept {
 #else
 inline bool float_control_never_traps(const void*) noexcept { return true; }
 inline float_control float_control_of(const void*) noexcept { return {}; }
+inline void set_float_control(void*, float_control) noexcept {}
 inline void correct_float_control(float_control, const fiber_core&) noexcept {}
 inline void offer_sticky_flags(const thread_state&, void*) noexcept {}
 inline void keep_sticky_flags(thread_state&, const void*) noexcept {}

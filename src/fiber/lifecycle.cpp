@@ -2,6 +2,7 @@
 
 #include "fiber/exchange.hpp"
 #include "fiber/fiber_locals.hpp"
+#include "fiber/start.hpp"
 
 #include <coir/base/error.hpp>
 
@@ -28,7 +29,7 @@ fiber_core* heir_of(thread_state& thread, fiber_core& dead, fiber_core* last_swi
     return last_switcher && accepts_switch(*last_switcher) ? last_switcher : nullptr;
 }
 
-/// A task that nobody has switched to has none.
+/// A task that nobody has switched to has none, and no last words.
 bool may_have_heir(const fiber_core& fiber) noexcept { return !fiber.is_task() || fiber.switcher; }
 
 [[noreturn, gnu::noinline]] void throw_claimed(const fiber_core& fiber) {
@@ -75,21 +76,27 @@ fiber_core* ready_heir(thread_state& thread, fiber_core* heir, message& words) n
     return heir;
 }
 
-/// Whom to switch to at the end of the current fiber, with `words` in the mail if it is an heir. If that is a task that
-/// the hub starts now, it may take over the stack `vacant`, instead of a switch to another one.
-[[gnu::always_inline]] inline fiber_core& successor(thread_state& thread, message& words, stack_slot* vacant) noexcept {
+/// Leaves `words` in the mail of whoever gets them. Null, and an error is reported, if that is nobody.
+fiber_core* bequeath(thread_state& thread, message& words) noexcept {
     fiber_core& self = *thread.current;
-    if (may_have_heir(self)) {
-        fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
-        if (heir) {
-            thread.last_words = std::move(words.sent);
-            thread.mail = &thread.last_words;
-            thread.mail_error = std::move(words.error);
-            heir->set_state(fiber_state::running);
-            return *heir;
-        }
+    fiber_core* heir = ready_heir(thread, heir_of(thread, self, take_switcher(self)), words);
+    if (heir) {
+        thread.last_words = std::move(words.sent);
+        thread.mail = &thread.last_words;
+        thread.mail_error = std::move(words.error);
+        heir->set_state(fiber_state::running);
+    } else if (words.error) {
+        thread.report(self.name(), std::move(words.error));
     }
-    if (words.error) thread.report(self.name(), std::move(words.error));
+    return heir;
+}
+
+/// Whom to switch to at the end of the current fiber. If that is a task that the hub starts now, it may take over the
+/// stack `vacant`, instead of a switch to another one.
+[[gnu::always_inline]] inline fiber_core& successor(thread_state& thread, message& words, stack_slot* vacant) noexcept {
+    if (may_have_heir(*thread.current)) {
+        if (fiber_core* heir = bequeath(thread, words)) return *heir;
+    }
     thread.vacant = vacant;
     fiber_core& next = thread.sched->next_to_run();
     thread.vacant = nullptr;
@@ -130,8 +137,8 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
 }
 
 /// Ends the current fiber: its parent, or who takes the parent's place, gets `words`. Whom to switch to, for good; or who
-/// has taken over its stack, and is to be run there.
-fiber_core& finish_current(thread_state& thread, message&& words) noexcept {
+/// has taken over its stack, and is to be run there. The words are empty then.
+fiber_core& finish_current(thread_state& thread, message& words) noexcept {
     fiber_core& self = *thread.current;
     if (self.locals) destroy_locals(self);
     // What nobody inherits goes while it is alive: a destructor may suspend.
@@ -176,11 +183,15 @@ struct abandon_main {
 /// stack of return addresses is, for whoever goes on, as that one has left it.
 [[noreturn]] void run_fibers(thread_state& thread) {
     const abandon_main when_unwound{thread};
+    message last_words;
     for (;;) {
-        fiber_core& next = finish_current(thread, thread.current->run());
+        thread.current->run(thread, last_words);
+        fiber_core& next = finish_current(thread, last_words);
         switch_for_good(thread, next);
     }
 }
+
+}  // namespace
 
 // Not noexcept: pthread_exit unwinds through it.
 COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
@@ -188,37 +199,11 @@ COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
     run_fibers(*this_thread_state);
 }
 
-/// Whether a fiber can be run from where another one was left for good. What control words that one had can be put right
-/// once the jump has loaded them, to those of the main fiber, as a task has; but not if they trap at once. A sanitizer
-/// forgets the frames of a fiber that has ended.
-bool can_go_on(const fiber_core& fiber, const void* left) noexcept {
-    return are_frames_kept && fiber.is_task() && float_control_never_traps(left);
+void give_fresh_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
+    fiber.stack = &thread.stacks.acquire(fiber.stack_size);
+    fiber.context = make_context(*fiber.stack);
+    if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
 }
-
-/// Its control words are those of whoever calls.
-void* make_context(const stack_slot& stack) noexcept {
-    char* top = stack.top();
-    return raw::make_fcontext(top, static_cast<std::size_t>(top - stack.low), fiber_entry);
-}
-
-/// prepare_start(), inlined into who starts tasks.
-[[gnu::always_inline]] inline void give_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
-    if (thread.vacant && thread.vacant->size == fiber.stack_size) {
-        fiber.stack = std::exchange(thread.vacant, nullptr);
-    } else {
-        void* left;
-        stack_slot& stack = thread.stacks.acquire(fiber.stack_size, left);
-        const bool goes_on = left && can_go_on(fiber, left);
-        fiber.stack = &stack;
-        fiber.context = goes_on ? left : make_context(stack);
-        if (&switcher != thread.current) copy_float_control(switcher, fiber.context);
-        if (goes_on) thread.loaded_control = float_control_of(left);
-    }
-    prepare_current(fiber);
-    fiber.set_started();
-}
-
-}  // namespace
 
 fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
     if (fiber.is_main()) return fiber;
@@ -238,10 +223,6 @@ fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept {
 bool accepts_switch(const fiber_core& fiber) noexcept {
     const fiber_state state = fiber.state();
     return state == fiber_state::suspended || (state == fiber_state::unstarted && !fiber.is_task());
-}
-
-void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
-    give_stack(thread, fiber, switcher);
 }
 
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {

@@ -11,13 +11,8 @@ fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept;
 /// Whether `fiber` can be switched to now: suspended, or an unstarted one that is not a task.
 bool accepts_switch(const fiber_core& fiber) noexcept;
 
-/// Gives a fiber that has never run a stack with a frame that runs it: a vacant one, or one of the pool. Control words
-/// of floating point are those of `switcher`. Strong guarantee: throws fiber_error or std::bad_alloc, and it is still
-/// unstarted.
-void prepare_start(thread_state& thread, fiber_core& fiber, const fiber_core& switcher);
-
 /// Claims a fiber for this thread and prepares its first run. One that comes from another thread gets `switcher` as
-/// its parent. Throws fiber_error when another thread was first, or as prepare_start does; the fiber is then
+/// its parent. Throws fiber_error when another thread was first, or as give_stack() does; the fiber is then
 /// unstarted as before.
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher);
 

@@ -53,16 +53,13 @@ public:
     stack_pool(const stack_pool&) = delete;
     ~stack_pool() { clear(); }
 
+    /// What the stack that acquire() gives now was released with, or null.
+    void* left_on(std::size_t size) const noexcept {
+        return latest_ && latest_->size == size ? latest_context_ : nullptr;
+    }
     /// Throws fiber_error when the memory or the guard cannot be had.
     stack_slot& acquire(std::size_t size) {
-        void* context;
-        return acquire(size, context);
-    }
-    /// The same; `context` is what it was released with, or null.
-    stack_slot& acquire(std::size_t size, void*& context) {
-        context = nullptr;
         if (!latest_ || latest_->size != size) return acquire_idle(size);
-        context = latest_context_;
         stack_slot& stack = *std::exchange(latest_, nullptr);
         prepare_stack(stack.sanitizer, stack.low, stack.size);
         return stack;

@@ -12,7 +12,7 @@ COIR_SWITCH_FUNCTION boost::context::detail::transfer_t save_origin(boost::conte
 
 void reap_corpse(thread_state& thread) noexcept {
     fiber_core* dead = std::exchange(thread.corpse, nullptr);
-    if (dead->stack) thread.stacks.release(*std::exchange(dead->stack, nullptr), dead->context);
+    if (stack_slot* stack = std::exchange(dead->stack, nullptr)) thread.stacks.release(*stack, dead->context);
     if (dead->owns_itself) dead->drop_ref();
 }
 

@@ -29,6 +29,14 @@ constinit thread_local thread_state* this_thread_state = nullptr;
 
 namespace {
 
+/// The main fiber of a thread: runs on the thread's own stack.
+class main_fiber final : public fiber_core {
+public:
+    main_fiber() : fiber_core("main", max_stack_size, role::main) {}
+    void run(thread_state&, message&) override {}
+    void destroy() noexcept override { delete this; }
+};
+
 struct idle_states {
     spinlock lock;
     thread_state* first = nullptr;

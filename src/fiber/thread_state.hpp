@@ -37,14 +37,6 @@ protected:
     ~scheduler() = default;
 };
 
-/// The main fiber of a thread: runs on the thread's own stack.
-class main_fiber final : public fiber_core {
-public:
-    main_fiber() : fiber_core("main", max_stack_size, role::main) {}
-    message run() override { return {}; }
-    void destroy() noexcept override { delete this; }
-};
-
 /// Where libstdc++ keeps the exceptions in flight of a thread: the first two members of its __cxa_eh_globals.
 struct exception_globals {
     void* caught;
@@ -72,7 +64,7 @@ public:
     std::shared_ptr<trace_callback> trace;
     bool is_tracing = false;
 
-    main_fiber* main = nullptr;
+    fiber_core* main = nullptr;  // runs on the thread's own stack
     stack_slot main_stack;
     value last_words;  // room for the mail of one that has ended
     block_cache blocks;

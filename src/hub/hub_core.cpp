@@ -1,6 +1,6 @@
 #include "hub/hub_core.hpp"
 
-#include "fiber/lifecycle.hpp"
+#include "fiber/start.hpp"
 #include "fiber/switch.hpp"
 #include "hub/foreign_watch.hpp"
 
@@ -30,7 +30,7 @@ fiber_core* blocked_for(fiber_core& fiber, const interrupt& what) noexcept {
 
 }  // namespace
 
-message loop_fiber::run() { hub_.run_loop(); }
+void loop_fiber::run(thread_state&, message&) { hub_.run_loop(); }
 
 hub_core::hub_core(thread_state& thread)
     : budget_(first_round),
@@ -43,7 +43,7 @@ hub_core::hub_core(thread_state& thread)
     new (handle_room_) hub(this);
     thread.number_fiber(loop_);
     loop_.owner = &thread;
-    prepare_start(thread, loop_, *thread.current);
+    give_stack(thread, loop_, *thread.current);
 }
 
 hub_core::~hub_core() = default;
@@ -59,10 +59,11 @@ hub_core& hub_core::make(thread_state& thread) {
 }
 
 /// False if it is no more: it had ended before, or there is no stack for it.
-[[gnu::always_inline]] inline bool hub_core::start_task(fiber_core& task) noexcept {
+bool hub_core::start(fiber_core& task) noexcept {
     if (!task.is_dead()) {
         try {
-            start(thread_, task, *thread_.main);
+            task.owner_number = thread_.number;
+            give_stack(thread_, task, *thread_.main);
             return true;
         } catch (...) {
             task.end_early(std::current_exception());
@@ -73,8 +74,23 @@ hub_core& hub_core::make(thread_state& thread) {
     return false;
 }
 
-fiber_core& hub_core::next_to_run() noexcept {
-    io_budget_ = io_operations_per_turn;
+fiber_core& hub_core::next_to_run() noexcept { return take_next(); }
+
+fiber_core& hub_core::start_next(fiber_core& task) noexcept {
+    if (task.is_dead() || !start_by_taking_over(thread_, task)) [[unlikely]]
+        return start_afresh(task);
+    task.set_state(fiber_state::running);
+    return task;
+}
+
+/// Where it is not as simple.
+fiber_core& hub_core::start_afresh(fiber_core& task) noexcept {
+    if (!start(task)) return find_next();
+    task.set_state(fiber_state::running);
+    return task;
+}
+
+fiber_core& hub_core::find_next() noexcept {
     while (budget_ > 0) {
         fiber_core* next = ready_.pop();
         if (!next) {
@@ -82,13 +98,19 @@ fiber_core& hub_core::next_to_run() noexcept {
             continue;
         }
         --budget_;
-        if (next->is_started() || start_task(*next)) {
+        if (next->is_started() || start(*next)) {
             next->set_state(fiber_state::running);
             return *next;
         }
     }
     loop_.set_state(fiber_state::running);
     return loop_;
+}
+
+/// The loop that embeds this one is told.
+void hub_core::make_first_ready(fiber_core& fiber) noexcept {
+    poller_->wake();
+    queue(fiber);
 }
 
 bool hub_core::adopt_task(bool may_steal) noexcept {

@@ -53,7 +53,7 @@ protected:
 class loop_fiber final : public fiber_core {
 public:
     explicit loop_fiber(hub_core& hub) : fiber_core("loop", default_stack_size), hub_(hub) { is_loop = true; }
-    message run() override;
+    void run(thread_state&, message&) override;
     void destroy() noexcept override {}
 
 private:
@@ -76,13 +76,7 @@ public:
 
     /// Switches away from the current fiber, which is parked or queued, and returns when it runs again.
     [[gnu::always_inline]] void switch_away() {
-        fiber_core* ready = budget_ > 0 ? ready_.pop_started() : nullptr;
-        if (ready) [[likely]] {
-            --budget_;
-            io_budget_ = io_operations_per_turn;
-            ready->set_state(fiber_state::running);
-        }
-        fiber_core& next = ready ? *ready : next_to_run();
+        fiber_core& next = take_next();
         if (&next == thread_.current) return;
         switch_context(thread_, next);
         arrived(thread_);
@@ -106,10 +100,8 @@ public:
 
     void make_ready(fiber_core& fiber) noexcept {
         if (is_embedded_ && ready_.empty()) [[unlikely]]
-            poller_->wake();
-        fiber.waiting = nullptr;
-        fiber.set_state(fiber_state::queued);
-        ready_.push(fiber);
+            return make_first_ready(fiber);
+        queue(fiber);
     }
     void arm(timer& t, deadline due, fiber_core& fiber) noexcept {
         t.fiber = &fiber;
@@ -180,7 +172,28 @@ private:
     /// The hub itself is what is sent to it when its graveyard has been filled.
     void run_on_hub(hub_core& hub) noexcept override;
     void on_key(std::uint64_t key, std::uint32_t events) noexcept override;
-    inline bool start_task(fiber_core& task) noexcept;
+    /// Who runs next, off the run queue; the loop, if nobody is due.
+    [[gnu::always_inline]] fiber_core& take_next() noexcept {
+        io_budget_ = io_operations_per_turn;
+        fiber_core* next = budget_ > 0 ? ready_.pop() : nullptr;
+        if (!next) return find_next();
+        --budget_;
+        if (!next->is_started()) return start_next(*next);
+        next->set_state(fiber_state::running);
+        return *next;
+    }
+    /// The same when that is a task that is to be started,
+    fiber_core& start_next(fiber_core& task) noexcept;
+    /// and in all other cases.
+    fiber_core& find_next() noexcept;
+    fiber_core& start_afresh(fiber_core& task) noexcept;
+    bool start(fiber_core& task) noexcept;
+    void queue(fiber_core& fiber) noexcept {
+        fiber.waiting = nullptr;
+        fiber.set_state(fiber_state::queued);
+        ready_.push(fiber);
+    }
+    void make_first_ready(fiber_core& fiber) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;

@@ -19,8 +19,6 @@ public:
 
     /// Null when empty.
     fiber_core* pop() noexcept { return first_ ? &pop_first() : nullptr; }
-    /// The same, and null if the first is a task that is to be started.
-    fiber_core* pop_started() noexcept { return first_ && first_->is_started() ? &pop_first() : nullptr; }
 
     std::size_t size() const noexcept {
         std::size_t count = 0;

@@ -46,12 +46,10 @@ public:
         owns_itself = true;
         exits = 1;  // not to be unwound by another
     }
-    message run() override {
-        thread_state& thread = this_thread();
+    void run(thread_state& thread, message&) override {
         arrived(thread);
         empty_graveyard(thread);
         if (work_ == work::all_suspended) unwind_suspended(thread);
-        return {};
     }
     void end_early(std::exception_ptr) noexcept override {
         unlink();
@@ -87,6 +85,7 @@ void hub_core::dig(bool all_suspended) noexcept {
     if (!digger) return;
     thread_.number_fiber(*digger);
     digger->owner = &thread_;
+    thread_.fibers.push_back(*digger);
     make_ready(*digger);
 }
 

@@ -1,9 +1,8 @@
 #include <coir/hub/detail/waiter.hpp>
 
 #include "fiber/lifecycle.hpp"
-#include "fiber/switch.hpp"
 #include "hub/deadlock.hpp"
-#include "hub/hub_core.hpp"
+#include "hub/waiter_inline.hpp"
 
 #include <coir/base/error.hpp>
 #include <coir/hub/detail/timer.hpp>
@@ -83,18 +82,13 @@ interrupt* pending_interrupt(thread_state& thread) noexcept {
     }
 }
 
+}  // namespace
+
 bool is_interrupted(thread_state& thread) noexcept {
     fiber_core& self = *thread.current;
     return self.is_loop || pending_interrupt(thread) ||
            (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
 }
-
-/// Whether throw_if_interrupted would throw.
-inline bool must_not_wait(thread_state& thread) noexcept {
-    return !thread.current->is_undisturbed() && is_interrupted(thread);
-}
-
-}  // namespace
 
 std::string wait_info::describe() const {
     if (fiber) return fmt::format("{} \"{}\"", what, fiber->name());
@@ -117,71 +111,45 @@ void throw_if_interrupted() {
     }
 }
 
-/// Lives while its waiter waits, also when a trace callback throws.
-class waiter::limit_timer final : public timer {
-public:
-    explicit limit_timer(waiter& w) noexcept : waiter_(w) { w.home_->arm(*this, w.limit_, *w.fiber_); }
-    ~limit_timer() {
-        cancel();
-        waiter_.timer_ = nullptr;
-    }
-    void cancel() noexcept {
-        if (is_linked()) waiter_.home_->cancel(*this);
-    }
-    void expire() noexcept override {
-        if (!waiter_.abandon()) return;
-        waiter_.reason_ = wake_reason::timed_out;
-        waiter_.home_->make_ready(*waiter_.fiber_);
-    }
+namespace {
 
-private:
-    waiter& waiter_;
-};
+/// It stays held, but not by `lock`, which may lock it again.
+spinlock& take_from(std::unique_lock<spinlock>& lock) noexcept {
+    spinlock& held = *lock.release();
+    lock = std::unique_lock(held, std::defer_lock);
+    return held;
+}
 
-[[gnu::always_inline]] inline void waiter::take_place(wait_queue& queue, std::unique_lock<spinlock>& lock,
-                                                      deadline limit, place where) {
-    hub_core* hub = hub_core::of_this_thread();
-    if (hub && must_not_wait(hub->thread())) [[unlikely]] {
+}  // namespace
+
+wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where) {
+    hub_core* here = hub_core::of_this_thread();
+    if (!here) {
+        be_plain_thread(limit);
+        take_place(queue, take_from(lock), limit, where);
+        return block_thread();
+    }
+    if (must_not_wait(here->thread())) [[unlikely]] {
         lock.unlock();
         throw_if_interrupted();
     }
-    lock_ = lock.mutex();
-    limit_ = limit;
-    if (hub) {
-        fiber_ = hub->thread().current;
-        home_ = hub;
-    } else {
-        thread_ = &own_thread;
-        thread_->start_wait(limit);
-    }
-    where == place::back ? queue.push_back(*this) : queue.push_front(*this);
-    lock.unlock();
-}
-
-[[gnu::always_inline]] inline wake_reason waiter::park() {
-    fiber_core& self = *fiber_;
-    self.waiting = this;
-    self.set_state(fiber_state::parked);
-    {
-        std::optional<limit_timer> limit;
-        if (!limit_.is_never()) timer_ = &limit.emplace(*this);
-        home_->switch_away();
-    }
-    if (interruption_) [[unlikely]]
-        rethrow_interrupt();
-    return reason_;
+    return wait_here(*here, queue, take_from(lock), limit, where);
 }
 
 void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit) {
-    take_place(queue, lock, limit, place::back);
+    home_ = hub_core::of_this_thread();
+    if (!home_) {
+        be_plain_thread(limit);
+    } else if (must_not_wait(home_->thread())) {
+        lock.unlock();
+        throw_if_interrupted();
+    } else {
+        fiber_ = home_->thread().current;
+    }
+    take_place(queue, take_from(lock), limit, place::back);
 }
 
-wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where) {
-    take_place(queue, lock, limit, where);
-    return fiber_ ? park() : block_thread();
-}
-
-wake_reason waiter::rest() { return fiber_ ? park() : block_thread(); }
+wake_reason waiter::rest() { return home_ ? park(*home_, limit_) : block_thread(); }
 
 wake_reason waiter::sleep(deadline limit) {
     hub_core& hub = hub_core::current();
@@ -189,12 +157,43 @@ wake_reason waiter::sleep(deadline limit) {
     limit_ = limit;
     fiber_ = hub.thread().current;
     home_ = &hub;
-    return park();
+    return park(hub, limit);
+}
+
+inline void waiter::withdraw_limit() noexcept {
+    if (timer_->is_linked()) home_->cancel(*timer_);
+}
+
+/// Its timer lives while the waiter waits, also when a trace callback throws.
+void waiter::switch_away_until_limit() {
+    struct limit_timer final : timer {
+        explicit limit_timer(waiter& w) noexcept : self(w) {
+            self.timer_ = this;
+            self.home_->arm(*this, self.limit_, *self.fiber_);
+        }
+        ~limit_timer() {
+            self.withdraw_limit();
+            self.timer_ = nullptr;
+        }
+        void expire() noexcept override {
+            if (!self.abandon()) return;
+            self.reason_ = wake_reason::timed_out;
+            self.home_->make_ready(*self.fiber_);
+        }
+        waiter& self;
+    };
+    const limit_timer until(*this);
+    home_->switch_away();
 }
 
 void waiter::rethrow_interrupt() {
     if (interruption_->cancelled) interruption_->cancelled->cancel_in_flight = false;
     std::rethrow_exception(std::move(interruption_->error));
+}
+
+void waiter::be_plain_thread(deadline limit) noexcept {
+    thread_ = &own_thread;
+    thread_->start_wait(limit);
 }
 
 wake_reason waiter::block_thread() {
@@ -230,9 +229,14 @@ void waiter::look_for_deadlock(lookout& around) {
     if (abandon()) throw deadlock(text);
 }
 
-/// Its limit is withdrawn at once: the primitive may be gone by the time it would run out.
 [[gnu::always_inline]] inline void waiter::wake_fiber() noexcept {
-    if (timer_) timer_->cancel();
+    if (timer_) return wake_before_limit();
+    home_->make_ready(*fiber_);
+}
+
+/// Its limit is withdrawn at once: the primitive may be gone by the time it would run out.
+void waiter::wake_before_limit() noexcept {
+    withdraw_limit();
     home_->make_ready(*fiber_);
 }
 
@@ -284,7 +288,7 @@ bool waiter::abandon() noexcept {
 }
 
 void waiter::abandon_after_fork() noexcept {
-    if (timer_) timer_->cancel();
+    if (timer_) withdraw_limit();
     if (lock_) lock_->reset();
     if (is_linked()) unlink();
 }

@@ -41,7 +41,7 @@ std::vector<std::string> cancel_remaining_tasks(deadline limit) noexcept {
         if (tasks.empty()) return {};
         for (auto& task : tasks) task->cancel();
         for (auto& task : tasks) {
-            if (!task->done().wait(limit, {.what = "the end of task", .fiber = task.get()})) return names(tasks);
+            if (!task->done().wait(limit, task->what_is_waited_for())) return names(tasks);
         }
     }
 }

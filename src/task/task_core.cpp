@@ -2,6 +2,7 @@
 
 #include "fiber/switch.hpp"
 #include "hub/hub_core.hpp"
+#include "task/completion_inline.hpp"
 
 #include <fmt/format.h>
 
@@ -44,40 +45,48 @@ private:
 
 }  // namespace
 
+/// On a thread that has no hub yet.
+[[gnu::noinline]] static void launch_first(task_core& task) {
+    hub_core::current();
+    launch(task);
+}
+
 void launch(task_core& task) {
-    hub_core& hub = hub_core::current();
-    thread_state& thread = hub.thread();
+    hub_core* hub = hub_core::of_this_thread();
+    if (!hub) [[unlikely]]
+        return launch_first(task);
+    thread_state& thread = hub->thread();
     thread.number_fiber(task);
     task.owner.store(&thread, std::memory_order_relaxed);
     task.owns_itself = true;
     task.refs.set(2);
     thread.fibers.push_back(task);
-    hub.make_ready(task);
+    hub->make_ready(task);
 }
 
-/// What escapes the function, but for a cancellation.
-[[gnu::always_inline]] inline std::exception_ptr task_core::call() {
+/// Whether the function has returned, and so is gone. What has escaped it is the error, but for a cancellation.
+[[gnu::always_inline]] inline bool task_core::call(thread_state& thread, std::exception_ptr& error) {
     try {
-        arrived(this_thread());
-        if (!never_run_) {
+        arrived(thread);
+        if (!never_run_) [[likely]] {
             invoke();
-        } else {
-            was_cancelled_ = true;
+            return true;
         }
+        was_cancelled_ = true;
     } catch (const cancelled&) {
         was_cancelled_ = true;
     } catch (const fiber_exit&) {
         was_cancelled_ = true;
     } catch (...) {
-        if (std::exception_ptr error = std::current_exception()) return error;
-        throw;  // pthread_exit unwinds with what is no exception of C++
+        error = std::current_exception();
+        if (!error) throw;  // pthread_exit unwinds with what is no exception of C++
     }
-    return nullptr;
+    return false;
 }
 
-message task_core::run() {
-    std::exception_ptr error = call();  // its own alone until it has ended: in a fork's child it may never do so
-    drop_function();                    // here, on its own stack, also when it has never run
+void task_core::run(thread_state& thread, message&) {
+    std::exception_ptr error;  // its own alone until it has ended: in a fork's child it may never do so
+    if (!call(thread, error)) drop_function();  // here, on its own stack
     while (!interrupts.empty()) interrupts.pop_front();
     end_with(error);
     // Nobody else can get at the result any more: it goes on the task's own stack.
@@ -85,7 +94,6 @@ message task_core::run() {
         report_if_unseen();
         drop_result();
     }
-    return {};
 }
 
 void task_core::end_early(std::exception_ptr error) noexcept {
@@ -126,9 +134,12 @@ void task_core::report_error_if_unseen() noexcept {
 }
 
 bool task_core::wait_for_end(deadline limit) {
-    if (this_thread_state && this == this_thread_state->current)
+    hub_core* here = hub_core::of_this_thread();
+    if (!here) [[unlikely]]
+        return is_lost() || done_.wait(limit, what_is_waited_for());
+    if (this == here->thread().current) [[unlikely]]
         throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
-    return is_lost() || done_.wait(limit, {.what = "the end of task", .fiber = this});
+    return is_lost() || done_.wait_here(*here, limit, what_is_waited_for());
 }
 
 void throw_empty_task() { throw fiber_error("an empty task handle: assign the result of coir::spawn to it first"); }
@@ -163,9 +174,10 @@ void task_core::cancel_here() noexcept {
         if (!is_mine()) cancel();
         return;
     }
-    if (cancel_request_.is_linked() || cancel_in_flight) return;
-    hub_core::current().interrupt(*this, cancel_request_);
-    cancel_in_flight = !cancel_request_.is_linked();
+    if (was_asked_to_end() || cancel_in_flight) return;
+    if (!cancel_request_) cancel_request_.emplace(*this);
+    hub_core::current().interrupt(*this, *cancel_request_);
+    cancel_in_flight = !was_asked_to_end();
 }
 
 std::exception_ptr task_core::cancel_request::error() noexcept { return std::make_exception_ptr(cancelled{}); }

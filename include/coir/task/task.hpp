@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -73,23 +74,32 @@ private:
     detail::ref<detail::task_result<R>> state_;
 };
 
+namespace detail {
+
+template <class Function, class... Args>
+auto spawn_task(std::string_view name, std::size_t stack_size, Function&& function, Args&&... args) {
+    using R = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
+    auto made = make_task(name, stack_size, std::forward<Function>(function), std::forward<Args>(args)...);
+    launch(*made);
+    return task<R>(std::move(made));
+}
+
+}  // namespace detail
+
 /// Runs `function(args...)` as a task of the current hub. It does not start before the spawner suspends. Function and
 /// arguments are copied or moved into the task, as std::thread does; std::ref passes a reference. Does not suspend.
 /// Throws fiber_error for a null function or an absurd stack size, and std::bad_alloc.
 template <class Function, class... Args>
 requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto spawn(const spawn_options& options, Function&& function, Args&&... args) {
-    using R = std::invoke_result_t<std::decay_t<Function>, std::decay_t<Args>...>;
-    auto made = detail::make_task(options.name, options.stack_size, std::forward<Function>(function),
-                                  std::forward<Args>(args)...);
-    detail::launch(*made);
-    return task<R>(std::move(made));
+    return detail::spawn_task(options.name, options.stack_size, std::forward<Function>(function),
+                              std::forward<Args>(args)...);
 }
 
 template <class Function, class... Args>
 requires std::invocable<std::decay_t<Function>, std::decay_t<Args>...>
 auto spawn(Function&& function, Args&&... args) {
-    return spawn(spawn_options{}, std::forward<Function>(function), std::forward<Args>(args)...);
+    return detail::spawn_task({}, default_stack_size, std::forward<Function>(function), std::forward<Args>(args)...);
 }
 
 template <class R>

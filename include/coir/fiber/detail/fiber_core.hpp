@@ -98,9 +98,9 @@ public:
     fiber_core(const fiber_core&) = delete;
     fiber_core& operator=(const fiber_core&) = delete;
 
-    /// Runs the body to its end, on the fiber's own stack, and says what its parent gets. Lets nothing escape but
-    /// the forced unwinding of pthread_exit.
-    virtual message run() = 0;
+    /// Runs the body to its end, on the fiber's own stack, and says what its parent gets, in words that are empty
+    /// before; a task leaves them so. Lets nothing escape but the forced unwinding of pthread_exit.
+    virtual void run(thread_state& thread, message& last_words) = 0;
 
     /// Frees the object.
     virtual void destroy() noexcept = 0;
@@ -158,7 +158,9 @@ public:
                (uncaught_now <= entry_uncaught || (what.inside_shields != 0 && uncaught_now <= what.inside_uncaught));
     }
     /// What nearly always holds, and then nothing can have to be thrown into it before it suspends.
-    bool is_undisturbed() const noexcept { return interrupts.empty() && !switcher && !exiting && !is_loop; }
+    bool is_undisturbed() const noexcept {
+        return __builtin_expect(interrupts.empty(), 1) && !switcher && !exiting && !is_loop;
+    }
 
     // --- what an explicit switch or a park touches too
     std::atomic<thread_state*> owner{nullptr};  // set by the first run
@@ -169,16 +171,17 @@ public:
     waiter* waiting = nullptr;                  // while parked
     std::uint16_t shields = 0;                  // open coir::shield scopes
     std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
-    std::uint16_t mutexes = 0;                  // that it holds
+    bool is_loop = false;
 
 private:
     std::atomic<bool> started_{false};
     const role role_;
 
 public:
-    bool is_loop = false;
-    bool cancel_in_flight = false;  // a wait has ended with its cancellation, which has not been thrown yet
-    bool unwinds_another = false;   // and is suspended for as long as that takes
+    bool cancel_in_flight = false;    // a wait has ended with its cancellation, which has not been thrown yet
+    std::uint16_t mutexes = 0;        // that it holds
+    bool unwinds_another = false;     // and is suspended for as long as that takes
+    bool parent_is_borrowed = false;  // by a generator's step: not counted as a link
 
 private:
     // Its last handle may go, one come back, and its child start it, on three threads.
@@ -187,15 +190,14 @@ private:
 
 public:
     // --- rarely touched
-    fiber_core* parent = nullptr;     // linked; null stands for the owner's main fiber
-    bool parent_is_borrowed = false;  // by a generator's step: not counted as a link
-    ref_count links;                  // one of them for all handles
-    std::uint32_t owner_number = 0;   // of the thread that ran it: thread states are used again
     std::uint32_t stack_size;
+    ref_count links;                 // one of them for all handles
+    std::uint32_t owner_number = 0;  // of the thread that ran it: thread states are used again
+    fiber_core* parent = nullptr;    // linked; null stands for the owner's main fiber
     fiber_locals* locals = nullptr;
     fiber_core* next_buried = nullptr;  // in its owner's graveyard
-    std::uint64_t id = 0;
     std::unique_ptr<char[]> given_name;
+    std::uint64_t id = 0;
 
     /// Room for the fiber handle that fiber::current() refers to. It is not counted: a frame that held a counted
     /// handle of its own fiber would keep that fiber alive for ever.
@@ -207,6 +209,7 @@ protected:
 private:
     static constexpr std::size_t page = 4096;
     static void release_last(fiber_core* core) noexcept;
+    static void release_related(fiber_core* core) noexcept;
     enum class last_drop : std::uint8_t { of_none, of_living, of_linked };
     inline last_drop let_go() noexcept;
     inline last_drop drop_last(bool has_children) noexcept;

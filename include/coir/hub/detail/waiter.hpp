@@ -27,6 +27,7 @@ class fiber_core;
 class thread_state;
 class lookout;
 struct blocked_thread;
+struct timer;
 
 enum class wake_reason : std::uint8_t { ready, timed_out, closed, interrupted };
 
@@ -97,7 +98,7 @@ protected:
 /// One wait. Lives on the stack of who waits.
 class waiter final : public wait_node, private remote_item {
 public:
-    explicit waiter(wait_info info, void* s = nullptr) noexcept : wait_node(s), info_(info) {}
+    explicit waiter(const wait_info& info, void* s = nullptr) noexcept : wait_node(s), info_(info) {}
 
     enum class place { back, front };
     /// Enters the queue, unlocks, and waits: parks the current fiber on its hub, or blocks a thread that has none.
@@ -105,6 +106,9 @@ public:
     /// scope, fiber_exit, deadlock; and fiber_error in a function posted to a hub. The lock is not held afterwards.
     wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never(),
                      place where = place::back);
+    /// The same for who has it inlined, with src/hub/waiter_inline.hpp, has a hub, and has seen that it may wait.
+    inline wake_reason wait_here(hub_core& here, wait_queue& queue, spinlock& held, deadline limit,
+                                 place where = place::back);
     /// The two halves of wait(), for who has something to do in between that does not suspend.
     void enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit);
     wake_reason rest();
@@ -126,20 +130,23 @@ public:
     bool is_of_this_thread() const noexcept;
 
 private:
-    class limit_timer;
     struct interruption {
         std::exception_ptr error;
         ref<fiber_core> cancelled;  // whose cancellation the error is
     };
 
-    inline void take_place(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit, place where);
-    inline wake_reason park();
+    inline void take_place(wait_queue& queue, spinlock& held, deadline limit, place where);
+    inline wake_reason park(hub_core& here, deadline limit);
+    void switch_away_until_limit();
+    inline void withdraw_limit() noexcept;
+    void be_plain_thread(deadline limit) noexcept;
     wake_reason block_thread();
     void look_for_deadlock(lookout& around);
     void rethrow_interrupt();
     void notify_elsewhere() noexcept;
     void tell_abandoner() noexcept;
     inline void wake_fiber() noexcept;
+    void wake_before_limit() noexcept;
     void run_on_hub(hub_core& hub) noexcept override;
 
     // What it costs to set these is what it costs to wait: what only few waits need is made by those.
@@ -149,7 +156,7 @@ private:
     hub_core* home_ = nullptr;
     fiber_core* fiber_ = nullptr;  // or, for a thread that has no hub:
     blocked_thread* thread_ = nullptr;
-    limit_timer* timer_ = nullptr;  // while it waits with a limit
+    timer* timer_ = nullptr;  // while it waits with a limit
     wake_reason reason_ = wake_reason::ready;
     // A waker on another thread and a limit, or an interrupt, may come at once: see abandon().
     std::atomic<bool> is_taken_{false};

@@ -24,13 +24,9 @@ public:
     void finish_after_fork() noexcept;
 
     /// Suspends; throws what interrupts the fiber. False when the limit was first.
-    bool wait(deadline limit, wait_info info) {
-        if (is_done()) return true;
-        std::unique_lock lock(lock_);
-        if (is_done()) return true;
-        waiter self(info);
-        return self.wait(waiters_, lock, limit) == wake_reason::ready;
-    }
+    bool wait(deadline limit, const wait_info& info);
+    /// The same for who has it inlined, with src/task/completion_inline.hpp, and has a hub.
+    inline bool wait_here(hub_core& here, deadline limit, const wait_info& info);
 
     /// False, and the node is not attached, when it is done already.
     bool attach(wait_node& node) noexcept;

@@ -25,7 +25,7 @@ class task_core : public fiber_core {
 public:
     task_core(std::string_view task_name, std::size_t size) : fiber_core(task_name, size, role::task) {}
 
-    message run() final;
+    void run(thread_state& thread, message& last_words) final;
     void end_early(std::exception_ptr error) noexcept final;
     void cancel_here() noexcept final;
 
@@ -47,6 +47,7 @@ public:
     }
 
     completion& done() noexcept { return done_; }
+    wait_info what_is_waited_for() const noexcept { return {.what = "the end of task", .fiber = this}; }
     /// Requires is_done().
     bool has_failed() const noexcept { return error_ != nullptr; }
     bool was_cancelled() const noexcept { return was_cancelled_; }
@@ -57,7 +58,7 @@ public:
 
 protected:
     ~task_core() { report_if_unseen(); }
-    /// Calls the function and keeps its result; then destroys the function.
+    /// Calls the function, keeps its result, and destroys the function; not that if it throws.
     virtual void invoke() = 0;
     virtual void drop_function() noexcept = 0;
     virtual void drop_result() noexcept = 0;
@@ -67,8 +68,9 @@ private:
         explicit cancel_request(task_core& task) noexcept { cancels = &task; }
         std::exception_ptr error() noexcept override;
     };
+    bool was_asked_to_end() const noexcept { return cancel_request_ && cancel_request_->is_linked(); }
 
-    inline std::exception_ptr call();
+    inline bool call(thread_state& thread, std::exception_ptr& error);
     bool wait_for_end(deadline limit);
     void end_with(std::exception_ptr& error) noexcept {
         if (error) [[unlikely]]
@@ -92,7 +94,7 @@ private:
     bool was_cancelled_ = false;
     std::atomic<bool> never_run_{false};  // cancelled before it started
     std::atomic<bool> observed_{false};
-    cancel_request cancel_request_{*this};
+    std::optional<cancel_request> cancel_request_;  // from the first cancel() on
 };
 
 [[noreturn]] void throw_empty_task();
@@ -136,6 +138,7 @@ protected:
         } else {
             this->result.emplace(std::apply(invoke_function, std::move(*call_)));
         }
+        task_state::drop_function();
     }
     void drop_function() noexcept override { call_.reset(); }
 
