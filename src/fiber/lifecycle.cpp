@@ -169,11 +169,11 @@ struct abandon_main {
     fiber_core& from = *thread.current;
     thread.corpse = &from;
     if (to.stack != from.stack) {
-        switch_context(thread, to);
+        switch_context<leave::for_good>(thread, to);
         return correct_float_control(thread.loaded_control, *thread.main);
     }
     from.stack = nullptr;
-    swap_language_state(thread, from, to);
+    swap_language_state<leave::for_good>(thread, from, to);
     thread.previous = &from;
     thread.current = &to;
     load_float_control(*thread.main);

@@ -19,11 +19,15 @@ namespace coir::detail {
 /// Runs on the target's stack, first of all.
 COIR_SWITCH_FUNCTION boost::context::detail::transfer_t save_origin(boost::context::detail::transfer_t t) noexcept;
 
+enum class leave { for_now, for_good };
+
+/// Nothing of a fiber that is left for good is kept.
+template <leave How>
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void swap_language_state(thread_state& thread, fiber_core& from,
                                                                            const fiber_core& to) noexcept {
     exception_globals& exceptions = *thread.exceptions;
     int& error_number = *thread.error_number;
-    from.language = {exceptions.caught, exceptions.uncaught, error_number};
+    if constexpr (How == leave::for_now) from.language = {exceptions.caught, exceptions.uncaught, error_number};
     exceptions.caught = to.language.caught;
     exceptions.uncaught = to.language.uncaught;
     error_number = to.language.error_number;
@@ -60,9 +64,10 @@ COIR_SWITCH_FUNCTION boost::context::detail::transfer_t save_origin(boost::conte
 
 /// Leaves the current fiber for `to`, which has a context, and returns when somebody switches back. The caller has
 /// set the states of both. Swaps the language_state, exactly once.
+template <leave How = leave::for_now>
 COIR_SWITCH_INLINE void switch_context(thread_state& thread, fiber_core& to) noexcept {
     fiber_core& from = *thread.current;
-    swap_language_state(thread, from, to);
+    swap_language_state<How>(thread, from, to);
     thread.previous = &from;
     thread.current = &to;
     offer_sticky_flags(thread, to.context);

@@ -168,7 +168,7 @@ void hub_core::on_key(std::uint64_t key, std::uint32_t events) noexcept {
 void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexcept {
     fiber_core* blocked = blocked_for(fiber, what);
     if (blocked && blocked->waiting->abandon()) {
-        blocked->waiting->interrupt_with(what.error(), what.cancels);
+        blocked->waiting->interrupt_with(what.to_throw(), what.cancels());
         make_ready(*blocked);
     } else {
         fiber.interrupts.push_back(what);

@@ -107,7 +107,7 @@ void throw_if_interrupted() {
     exit_if_orphaned(thread);
     if (interrupt* pending = pending_interrupt(thread)) {
         pending->unlink();
-        std::rethrow_exception(pending->error());
+        std::rethrow_exception(pending->to_throw());
     }
 }
 

@@ -104,7 +104,7 @@ void task_core::end_early(std::exception_ptr error) noexcept {
         error = nullptr;
     } catch (...) {
     }
-    unlink();
+    fiber_core::unlink();
     set_state(fiber_state::dead);
     end_with(error);
 }
@@ -174,12 +174,11 @@ void task_core::cancel_here() noexcept {
         if (!is_mine()) cancel();
         return;
     }
-    if (was_asked_to_end() || cancel_in_flight) return;
-    if (!cancel_request_) cancel_request_.emplace(*this);
-    hub_core::current().interrupt(*this, *cancel_request_);
-    cancel_in_flight = !was_asked_to_end();
+    if (interrupt::is_linked() || cancel_in_flight) return;
+    hub_core::current().interrupt(*this, *this);
+    cancel_in_flight = !interrupt::is_linked();
 }
 
-std::exception_ptr task_core::cancel_request::error() noexcept { return std::make_exception_ptr(cancelled{}); }
+std::exception_ptr task_core::to_throw() noexcept { return std::make_exception_ptr(cancelled{}); }
 
 }  // namespace coir::detail

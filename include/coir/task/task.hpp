@@ -39,7 +39,7 @@ public:
     R get() &&;
 
     /// Waits for the end, and says nothing of how it ended. Suspends, and is cancelled, as get().
-    void join() const { core().join(deadline::never()); }
+    void join() const { core().join(); }
     /// False when the limit was first.
     bool join_for(time_span limit) const { return core().join(deadline::after(limit)); }
     bool join_until(deadline limit) const { return core().join(limit); }
@@ -69,6 +69,11 @@ public:
     }
 
 private:
+    void get_through() const {
+        detail::task_core& ended = core();
+        ended.join();
+        ended.rethrow();
+    }
     R take();
 
     detail::ref<detail::task_result<R>> state_;
@@ -104,8 +109,7 @@ auto spawn(Function&& function, Args&&... args) {
 
 template <class R>
 R task<R>::get() & {
-    core().join(deadline::never());
-    core().rethrow();
+    get_through();
     if constexpr (std::is_void_v<R>) {
         return;
     } else if constexpr (std::is_reference_v<R>) {
@@ -121,8 +125,7 @@ R task<R>::get() & {
 
 template <class R>
 R task<R>::get() && {
-    core().join(deadline::never());
-    core().rethrow();
+    get_through();
     if constexpr (std::is_void_v<R>) {
         return;
     } else if constexpr (std::is_reference_v<R>) {

@@ -38,7 +38,7 @@ private:
     };
     struct notice final : detail::interrupt {
         explicit notice(timeout& t) noexcept : owner(t) {}
-        std::exception_ptr error() noexcept override;
+        std::exception_ptr to_throw() noexcept override;
         timeout& owner;
     };
 

@@ -2,11 +2,16 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <boost/context/detail/fcontext.hpp>
 
+#include <algorithm>
 #include <cfenv>
 #include <cstddef>
+#include <iterator>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -21,7 +26,7 @@ class slab {
 public:
     static constexpr std::size_t stack_size = 64 * 1024;
 
-    explicit slab(std::size_t n) : size_(n * stack_size) {
+    explicit slab(std::size_t n) : count_(n), size_(n * stack_size) {
         void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
         madvise(memory, size_, MADV_NOHUGEPAGE);
@@ -32,9 +37,14 @@ public:
 
     /// What overflows stack i faults instead of reaching the next one.
     void guard(std::size_t i) const {
-        constexpr int guard_install = 102;  // MADV_GUARD_INSTALL
         if (madvise(bottom(i), 4096, guard_install) != 0 && mprotect(bottom(i), 4096, PROT_NONE) != 0) {
             throw std::system_error(errno, std::generic_category(), "mprotect");
+        }
+    }
+    /// The same for each up to stack i, and some more: several at a time cost half as much.
+    void guard_up_to(std::size_t i) {
+        while (guarded_ <= i) {
+            if (!guard_next_few()) guard(guarded_++);
         }
     }
     char* bottom(std::size_t i) const { return memory_ + i * stack_size; }
@@ -42,7 +52,22 @@ public:
     char* top(std::size_t i) const { return bottom(i) + stack_size - i % 16 * 64; }
 
 private:
+    static constexpr int guard_install = 102;  // MADV_GUARD_INSTALL
+
+    bool guard_next_few() {
+        constexpr int self = -10000;  // PIDFD_SELF
+        iovec guards[16];
+        const std::size_t n = std::min(std::size(guards), count_ - guarded_);
+        for (std::size_t i = 0; i < n; ++i) guards[i] = {bottom(guarded_ + i), 4096};
+        const long bytes = syscall(SYS_process_madvise, self, guards, n, guard_install, 0);
+        if (bytes != static_cast<long>(n) * 4096) return false;
+        guarded_ += n;
+        return true;
+    }
+
+    std::size_t count_;
     std::size_t size_;
+    std::size_t guarded_ = 0;
     char* memory_;
 };
 

@@ -264,7 +264,7 @@ private:
 
     static stack& fresh_stack(thread& t) {
         const std::size_t i = t.stacks_used++;
-        t.memory.guard(i);
+        t.memory.guard_up_to(i);
         t.stacks.at(i).top = t.memory.top(i);
         return t.stacks[i];
     }

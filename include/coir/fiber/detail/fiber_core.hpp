@@ -58,9 +58,10 @@ enum class fiber_state : std::uint8_t {
 /// waits on the fiber's list until it is raised or withdrawn.
 struct interrupt : list_hook {
     /// What is to be thrown. Called once, when it is handed to the fiber, after it has left the list.
-    virtual std::exception_ptr error() noexcept = 0;
+    virtual std::exception_ptr to_throw() noexcept = 0;
+    /// The fiber that it is a cancellation of, if it is one.
+    virtual fiber_core* cancels() noexcept { return nullptr; }
 
-    fiber_core* cancels = nullptr;  // the fiber that it is a cancellation of, if it is one
     // Where it was opened, if it is a scope's: shields that were there already do not keep it away, and an unwinding
     // not if there was a shield.
     std::uint16_t inside_shields = 0;
@@ -73,7 +74,7 @@ protected:
 struct registry_hook : list_hook {};
 
 /// What a yield touches of a fiber, which comes first in it.
-struct switch_line {
+struct switch_lines {
     void* context = nullptr;  // an fcontext_t, while it does not run
     language_state language;
     fiber_core* next_ready = nullptr;  // on the run queue
@@ -84,10 +85,20 @@ struct switch_line {
 
 protected:
     std::atomic<fiber_state> state_{fiber_state::unstarted};
+
+public:
+    intrusive_list<interrupt> interrupts;  // pending, oldest first
+    fiber_core* switcher = nullptr;        // who is suspended in a switch_to into this one
+    std::uint16_t shields = 0;             // open coir::shield scopes
+    std::uint16_t entry_uncaught = 0;      // std::uncaught_exceptions() below the body
+    bool is_loop = false;
+
+protected:
+    std::atomic<bool> started_{false};
 };
 
 /// The order of the members is the order of their use.
-class fiber_core : public switch_line, public registry_hook {
+class fiber_core : public switch_lines, public registry_hook {
 public:
     enum class role : std::uint8_t { ordinary, task, main };
     /// It has no number yet: thread_state::number_fiber.
@@ -166,15 +177,9 @@ public:
     std::atomic<thread_state*> owner{nullptr};  // set by the first run
     stack_slot* stack = nullptr;                // while started and not dead
     fiber_core* switched_to = nullptr;          // while suspended in switch_to: into whom
-    fiber_core* switcher = nullptr;             // who is suspended in a switch_to into this one
-    intrusive_list<interrupt> interrupts;       // pending, oldest first
     waiter* waiting = nullptr;                  // while parked
-    std::uint16_t shields = 0;                  // open coir::shield scopes
-    std::uint16_t entry_uncaught = 0;           // std::uncaught_exceptions() below the body
-    bool is_loop = false;
 
 private:
-    std::atomic<bool> started_{false};
     const role role_;
 
 public:

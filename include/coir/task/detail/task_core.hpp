@@ -20,8 +20,8 @@
 
 namespace coir::detail {
 
-/// A fiber whose end somebody may wait for. Its hub holds a reference until it is dead.
-class task_core : public fiber_core {
+/// A fiber whose end somebody may wait for, and the request to cancel it. Its hub holds a reference until it is dead.
+class task_core : public fiber_core, private interrupt {
 public:
     task_core(std::string_view task_name, std::size_t size) : fiber_core(task_name, size, role::task) {}
 
@@ -34,11 +34,15 @@ public:
     /// Cancels one that has not started; nothing for another.
     void never_run() noexcept { never_run_ = true; }
     bool is_done() noexcept { return done_.is_done() || is_lost(); }
-    /// Suspends; throws fiber_error for the task itself. Counts as having seen its error.
+    /// Suspends; throws fiber_error for the task itself. Counts as having seen its error. False when the limit was first.
     bool join(deadline limit) {
         const bool ended = done_.is_done() || wait_for_end(limit);
         if (ended) observe();
         return ended;
+    }
+    void join() {
+        if (!done_.is_done()) wait_for_end(deadline::never());
+        observe();
     }
     /// Requires is_done(). Throws its error, or task_cancelled.
     void rethrow() {
@@ -64,11 +68,8 @@ protected:
     virtual void drop_result() noexcept = 0;
 
 private:
-    struct cancel_request final : interrupt {
-        explicit cancel_request(task_core& task) noexcept { cancels = &task; }
-        std::exception_ptr error() noexcept override;
-    };
-    bool was_asked_to_end() const noexcept { return cancel_request_ && cancel_request_->is_linked(); }
+    std::exception_ptr to_throw() noexcept final;
+    fiber_core* cancels() noexcept final { return this; }
 
     inline bool call(thread_state& thread, std::exception_ptr& error);
     bool wait_for_end(deadline limit);
@@ -94,7 +95,6 @@ private:
     bool was_cancelled_ = false;
     std::atomic<bool> never_run_{false};  // cancelled before it started
     std::atomic<bool> observed_{false};
-    std::optional<cancel_request> cancel_request_;  // from the first cancel() on
 };
 
 [[noreturn]] void throw_empty_task();
