@@ -194,9 +194,11 @@ struct abandon_main {
 }  // namespace
 
 // Not noexcept: pthread_exit unwinds through it.
-COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t) {
-    settle(*this_thread_state, true);
-    run_fibers(*this_thread_state);
+COIR_SWITCH_FUNCTION void fiber_entry(raw::transfer_t t) {
+    thread_state& thread = *this_thread_state;
+    keep_origin(thread, t.fctx);
+    settle(thread, true);
+    run_fibers(thread);
 }
 
 void give_fresh_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {

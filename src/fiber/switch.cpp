@@ -4,12 +4,6 @@
 
 namespace coir::detail {
 
-COIR_SWITCH_FUNCTION boost::context::detail::transfer_t save_origin(boost::context::detail::transfer_t t) noexcept {
-    keep_sticky_flags(*this_thread_state, t.fctx);
-    static_cast<fiber_core*>(t.data)->context = t.fctx;
-    return t;
-}
-
 void reap_corpse(thread_state& thread) noexcept {
     fiber_core* dead = std::exchange(thread.corpse, nullptr);
     if (stack_slot* stack = std::exchange(dead->stack, nullptr)) thread.stacks.release(*stack, dead->context);

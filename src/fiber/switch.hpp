@@ -1,8 +1,7 @@
 // The one switch between stacks, on Boost.Context's raw fcontext calls, and what stands directly around it.
 //
 // What a switch costs is not in the textbook; what was measured decides the shape of this file.
-// - ontop_fcontext, not jump_fcontext: the jump ends in `jmp`, so that each frame that returns afterwards is
-//   mispredicted; the function that runs on top of the target's stack ends in `ret` and keeps the prediction whole.
+// - The jump is no call: hop.hpp says why.
 // - Each frame that returns after a switch may be mispredicted all the same, when the fiber that was left had other
 //   frames there. So the switch has none of its own: it is inlined into who asks for it.
 // - The exception globals are swapped here and nowhere else. Boost.Context's own `fiber` class swaps them too from
@@ -10,14 +9,10 @@
 #pragma once
 
 #include "fiber/float_state.hpp"
+#include "fiber/hop.hpp"
 #include "fiber/thread_state.hpp"
 
-#include <boost/context/detail/fcontext.hpp>
-
 namespace coir::detail {
-
-/// Runs on the target's stack, first of all.
-COIR_SWITCH_FUNCTION boost::context::detail::transfer_t save_origin(boost::context::detail::transfer_t t) noexcept;
 
 enum class leave { for_now, for_good };
 
@@ -45,7 +40,7 @@ template <leave How>
 #endif
 }
 
-/// The first thing on the other side.
+/// And then.
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void settle([[maybe_unused]] thread_state& thread,
                                                               [[maybe_unused]] bool is_first_run) noexcept {
 #ifdef COIR_ASAN
@@ -62,6 +57,12 @@ template <leave How>
 #endif
 }
 
+/// The first of all on the other side.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_origin(thread_state& thread, void* origin) noexcept {
+    thread.previous->context = origin;
+    keep_sticky_flags(thread, origin);
+}
+
 /// Leaves the current fiber for `to`, which has a context, and returns when somebody switches back. The caller has
 /// set the states of both. Swaps the language_state, exactly once.
 template <leave How = leave::for_now>
@@ -72,7 +73,7 @@ COIR_SWITCH_INLINE void switch_context(thread_state& thread, fiber_core& to) noe
     thread.current = &to;
     offer_sticky_flags(thread, to.context);
     announce(from, to);
-    boost::context::detail::ontop_fcontext(to.context, &from, save_origin);
+    keep_origin(thread, hop(to.context));
     settle(thread, false);
 }
 

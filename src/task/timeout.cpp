@@ -23,6 +23,8 @@ void timeout::alarm::expire() noexcept {
     detail::hub_core::current().interrupt(*fiber, owner.notice_);
 }
 
-std::exception_ptr timeout::notice::to_throw() noexcept { return std::make_exception_ptr(timed_out("timed out", &owner)); }
+std::exception_ptr timeout::notice::to_throw() noexcept {
+    return std::make_exception_ptr(timed_out("timed out", &owner));
+}
 
 }  // namespace coir

@@ -224,7 +224,7 @@ private:
 /// Fetches what a switch to a suspended fiber will touch of its stack: the saved registers and the first frames.
 inline void prefetch_frames(const fiber_core& fiber) noexcept {
     const char* top = static_cast<const char*>(fiber.context);
-    for (int line = 0; line < 4; ++line) __builtin_prefetch(top + line * 64);
+    for (int line = 0; line < 3; ++line) __builtin_prefetch(top + line * 64);
 }
 
 /// What the start of a task will touch of it, but for the first line.
