@@ -59,6 +59,15 @@ function(coir_sanitize target)
     target_link_options(${target} PUBLIC ${flags})
 endfunction()
 
+# For whoever includes private headers. What fiber/hop.hpp relies on goes with them.
+function(coir_private_headers target)
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+        target_compile_options(${target} PRIVATE -mno-red-zone)
+        target_compile_definitions(${target} PRIVATE COIR_NO_RED_ZONE)
+    endif()
+endfunction()
+
 # A static library of ours: libNAME.a with the public headers in include/ and private ones rooted in src/.
 function(coir_add_library target)
     add_library(${target} STATIC)
@@ -66,8 +75,8 @@ function(coir_add_library target)
     target_include_directories(
         ${target}
         PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
-               "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
-        PRIVATE "${PROJECT_SOURCE_DIR}/src")
+               "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    coir_private_headers(${target})
     # One frame larger than a page must not step over the guard page of a fiber's stack. Code that runs on
     # fibers is the user's, so the flag goes to everyone who links us.
     target_compile_options(${target} PUBLIC "$<$<COMPILE_LANGUAGE:C,CXX>:-fstack-clash-protection>")

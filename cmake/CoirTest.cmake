@@ -11,15 +11,22 @@
 
 include(GoogleTest)
 
-# What nearly every test includes is parsed once. Nothing of coir is in it: its headers must stand alone.
+# A test's own variables are for the debug preset: without them a release build takes a third less time.
+function(coir_test_flags target)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-g1>)
+endfunction()
+
+# What nearly every test includes is parsed once. That coir's headers stand alone is a test of its own (tests/tidy).
 if(NOT TARGET coir-test-headers)
     file(WRITE "${PROJECT_BINARY_DIR}/test_headers.cpp" "")
     add_library(coir-test-headers OBJECT EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/test_headers.cpp")
     target_link_libraries(coir-test-headers PRIVATE coir::coir GTest::gtest_main)
+    coir_private_headers(coir-test-headers)
     coir_warnings(coir-test-headers)
+    coir_test_flags(coir-test-headers)
     target_precompile_headers(
         coir-test-headers PRIVATE <gtest/gtest.h> <algorithm> <atomic> <chrono> <functional> <memory> <mutex> <string>
-                                  <thread> <vector>)
+                                  <thread> <vector> <coir/coir.hpp>)
 endif()
 
 function(coir_add_test stem)
@@ -38,7 +45,8 @@ function(coir_add_test stem)
     get_filename_component(folder "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
 
     add_executable(${stem} ${arg_SOURCES})
-    target_include_directories(${stem} PRIVATE "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/src")
+    target_include_directories(${stem} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+    coir_private_headers(${stem})
     target_link_libraries(${stem} PRIVATE coir::coir GTest::gtest_main ${arg_LIBRARIES})
     if(TARGET coir-test-end)
         target_link_libraries(${stem} PRIVATE coir-test-end)
@@ -47,6 +55,7 @@ function(coir_add_test stem)
         target_link_libraries(${stem} PRIVATE coir::testing)
     endif()
     coir_warnings(${stem})
+    coir_test_flags(${stem})
     if(NOT arg_LIBRARIES)
         target_precompile_headers(${stem} REUSE_FROM coir-test-headers)
     endif()

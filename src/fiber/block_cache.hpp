@@ -10,8 +10,8 @@
 
 namespace coir::detail {
 
-/// Keeps freed blocks of each size, a few thousand in all, of a kilobyte at most, so that a task that follows another one
-/// costs no allocation. Not for other threads than its own; but a block may come from any.
+/// Keeps freed blocks, 2,048 in all and each of a kilobyte at most, so that a task that follows another one costs no
+/// allocation. Not for other threads than its own; but a block may come from any.
 class block_cache {
 public:
     block_cache() noexcept = default;
@@ -53,7 +53,7 @@ private:
     };
 
     static constexpr std::size_t step = 16;
-    static constexpr std::size_t most = 4096;
+    static constexpr std::size_t most = 2048;
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
     static constexpr std::size_t bins = 0;  // a use after the end is to be seen
 #else

@@ -41,9 +41,9 @@ void fiber_core::keep_if_let_go() noexcept {
 
 /// The reference of the last handle is now the fiber's own, if it lives; or a child's to give back; or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
-    // Of what nearly all tasks have come to: it has ended, been left, which it holds itself until, and is no relation of
-    // anybody's.
-    const bool is_gone = core->is_dead() && core->refs.is_sole() && core->links.is_sole() && !core->parent;
+    // What nearly all tasks have come to: it has ended, is nobody's parent any more, has been left, which it holds itself
+    // until, and has none. In this order: a handle may come back through a child, which then lets go of its link.
+    const bool is_gone = core->is_dead() && core->links.is_sole() && core->refs.is_sole() && !core->parent;
     is_gone ? core->destroy() : release_related(core);
 }
 

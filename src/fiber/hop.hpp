@@ -11,8 +11,13 @@
 #include <boost/context/detail/fcontext.hpp>
 
 // A push must not hit what a function keeps below its stack pointer: the build says that ours keep nothing there. A
-// shadow stack would miss the call.
-#if defined(__x86_64__) && defined(COIR_NO_RED_ZONE) && !defined(__SHSTK__)
+// shadow stack (-fcf-protection) would miss the call.
+#if defined(__CET__)
+#define COIR_HAS_SHADOW_STACK (__CET__ & 2)
+#else
+#define COIR_HAS_SHADOW_STACK 0
+#endif
+#if defined(__x86_64__) && defined(COIR_NO_RED_ZONE) && !COIR_HAS_SHADOW_STACK
 #define COIR_HOP_WITHOUT_CALL 1
 #endif
 
@@ -36,7 +41,7 @@ namespace coir::detail {
 #ifdef __AVX512F__
           ,
           "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27",
-          "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+          "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
 #endif
     );
     return from;

@@ -43,7 +43,6 @@ bool may_have_heir(const fiber_core& fiber) noexcept { return !fiber.is_task() |
         !fiber.owner.compare_exchange_strong(nobody, &thread)) {
         throw_claimed(fiber);
     }
-    fiber.owner_number = thread.number;
     const thread_state* home = fiber.parent ? fiber.parent->owner.load() : nullptr;
     if (home && home != &thread) {
         switcher.add_link();
@@ -85,8 +84,9 @@ fiber_core* bequeath(thread_state& thread, message& words) noexcept {
         thread.mail = &thread.last_words;
         thread.mail_error = std::move(words.error);
         heir->set_state(fiber_state::running);
-    } else if (words.error) {
-        thread.report(self.name(), std::move(words.error));
+    } else {
+        words.sent.reset();  // another thread has started the heir meanwhile
+        if (words.error) thread.report(self.name(), std::move(words.error));
     }
     return heir;
 }
@@ -230,7 +230,7 @@ bool accepts_switch(const fiber_core& fiber) noexcept {
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher) {
     claim(thread, fiber, switcher);
     try {
-        give_stack(thread, fiber, switcher);
+        start_on_some_stack(thread, fiber, switcher);
     } catch (...) {
         if (!fiber.is_task()) fiber.owner.store(nullptr);
         throw;

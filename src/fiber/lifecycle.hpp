@@ -12,7 +12,7 @@ fiber_core& live_ancestor(thread_state& thread, fiber_core& fiber) noexcept;
 bool accepts_switch(const fiber_core& fiber) noexcept;
 
 /// Claims a fiber for this thread and prepares its first run. One that comes from another thread gets `switcher` as
-/// its parent. Throws fiber_error when another thread was first, or as give_stack() does; the fiber is then
+/// its parent. Throws fiber_error when another thread was first, or as give_fresh_stack() does; the fiber is then
 /// unstarted as before.
 void start(thread_state& thread, fiber_core& fiber, fiber_core& switcher);
 

@@ -48,20 +48,17 @@ inline void* make_context(const stack_slot& stack) noexcept {
 /// Strong guarantee: throws fiber_error or std::bad_alloc, and it is still unstarted.
 void give_fresh_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher);
 
-/// The one or the other, and it counts as started.
-inline void give_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
-    if (!take_over(thread, fiber, switcher)) give_fresh_stack(thread, fiber, switcher);
+/// Of one that has a stack.
+inline void count_as_started(thread_state& thread, fiber_core& fiber) noexcept {
+    fiber.owner_number = thread.number;
     prepare_current(fiber);
     fiber.set_started();
 }
 
-/// For a task of this thread: false, and it is as before, if it has to have a fresh stack.
-[[gnu::always_inline]] inline bool start_by_taking_over(thread_state& thread, fiber_core& task) noexcept {
-    if (!take_over(thread, task, *thread.main)) return false;
-    task.owner_number = thread.number;
-    prepare_current(task);
-    task.set_started();
-    return true;
+/// Either, with the same guarantee.
+inline void start_on_some_stack(thread_state& thread, fiber_core& fiber, const fiber_core& switcher) {
+    if (!take_over(thread, fiber, switcher)) give_fresh_stack(thread, fiber, switcher);
+    count_as_started(thread, fiber);
 }
 
 }  // namespace coir::detail

@@ -43,7 +43,7 @@ hub_core::hub_core(thread_state& thread)
     new (handle_room_) hub(this);
     thread.number_fiber(loop_);
     loop_.owner = &thread;
-    give_stack(thread, loop_, *thread.current);
+    start_on_some_stack(thread, loop_, *thread.current);
 }
 
 hub_core::~hub_core() = default;
@@ -59,11 +59,10 @@ hub_core& hub_core::make(thread_state& thread) {
 }
 
 /// False if it is no more: it had ended before, or there is no stack for it.
-bool hub_core::start(fiber_core& task) noexcept {
+bool hub_core::try_start(fiber_core& task) noexcept {
     if (!task.is_dead()) {
         try {
-            task.owner_number = thread_.number;
-            give_stack(thread_, task, *thread_.main);
+            start_on_some_stack(thread_, task, *thread_.main);
             return true;
         } catch (...) {
             task.end_early(std::current_exception());
@@ -77,17 +76,14 @@ bool hub_core::start(fiber_core& task) noexcept {
 fiber_core& hub_core::next_to_run() noexcept { return take_next(); }
 
 fiber_core& hub_core::start_next(fiber_core& task) noexcept {
-    if (task.is_dead() || !start_by_taking_over(thread_, task)) [[unlikely]]
-        return start_afresh(task);
-    task.set_state(fiber_state::running);
-    return task;
+    if (task.is_dead() || !take_over(thread_, task, *thread_.main)) [[unlikely]]
+        return start_or_find_next(task);
+    count_as_started(thread_, task);
+    return now_running(task);
 }
 
-/// Where it is not as simple.
-fiber_core& hub_core::start_afresh(fiber_core& task) noexcept {
-    if (!start(task)) return find_next();
-    task.set_state(fiber_state::running);
-    return task;
+fiber_core& hub_core::start_or_find_next(fiber_core& task) noexcept {
+    return try_start(task) ? now_running(task) : find_next();
 }
 
 fiber_core& hub_core::find_next() noexcept {
@@ -98,13 +94,9 @@ fiber_core& hub_core::find_next() noexcept {
             continue;
         }
         --budget_;
-        if (next->is_started() || start(*next)) {
-            next->set_state(fiber_state::running);
-            return *next;
-        }
+        if (next->is_started() || try_start(*next)) return now_running(*next);
     }
-    loop_.set_state(fiber_state::running);
-    return loop_;
+    return now_running(loop_);
 }
 
 /// The loop that embeds this one is told.

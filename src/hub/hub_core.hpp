@@ -178,16 +178,18 @@ private:
         fiber_core* next = budget_ > 0 ? ready_.pop() : nullptr;
         if (!next) return find_next();
         --budget_;
-        if (!next->is_started()) return start_next(*next);
-        next->set_state(fiber_state::running);
-        return *next;
+        return next->is_started() ? now_running(*next) : start_next(*next);
     }
-    /// The same when that is a task that is to be started,
+    /// The same when that is a task that is to be started: at once, if it can go on where another one has ended.
     fiber_core& start_next(fiber_core& task) noexcept;
-    /// and in all other cases.
+    fiber_core& start_or_find_next(fiber_core& task) noexcept;
+    /// The same when the queue is empty, or the round over, or a task could not be started.
     fiber_core& find_next() noexcept;
-    fiber_core& start_afresh(fiber_core& task) noexcept;
-    bool start(fiber_core& task) noexcept;
+    bool try_start(fiber_core& task) noexcept;
+    static fiber_core& now_running(fiber_core& next) noexcept {
+        next.set_state(fiber_state::running);
+        return next;
+    }
     void queue(fiber_core& fiber) noexcept {
         fiber.waiting = nullptr;
         fiber.set_state(fiber_state::queued);

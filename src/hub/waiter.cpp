@@ -133,7 +133,7 @@ wake_reason waiter::wait(wait_queue& queue, std::unique_lock<spinlock>& lock, de
         lock.unlock();
         throw_if_interrupted();
     }
-    return wait_here(*here, queue, take_from(lock), limit, where);
+    return wait_unchecked(*here, queue, take_from(lock), limit, where);
 }
 
 void waiter::enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit) {
@@ -165,11 +165,11 @@ inline void waiter::withdraw_limit() noexcept {
 }
 
 /// Its timer lives while the waiter waits, also when a trace callback throws.
-void waiter::switch_away_until_limit() {
+void waiter::switch_away_until(deadline limit) {
     struct limit_timer final : timer {
-        explicit limit_timer(waiter& w) noexcept : self(w) {
+        limit_timer(waiter& w, deadline limit) noexcept : self(w) {
             self.timer_ = this;
-            self.home_->arm(*this, self.limit_, *self.fiber_);
+            self.home_->arm(*this, limit, *self.fiber_);
         }
         ~limit_timer() {
             self.withdraw_limit();
@@ -182,7 +182,7 @@ void waiter::switch_away_until_limit() {
         }
         waiter& self;
     };
-    const limit_timer until(*this);
+    const limit_timer until(*this, limit);
     home_->switch_away();
 }
 

@@ -26,14 +26,14 @@ bool is_interrupted(thread_state& thread) noexcept;
     fiber_core& self = *here.thread().current;
     self.waiting = this;
     self.set_state(fiber_state::parked);
-    limit.is_never() ? here.switch_away() : switch_away_until_limit();
+    limit.is_never() ? here.switch_away() : switch_away_until(limit);
     if (interruption_) [[unlikely]]
         rethrow_interrupt();
     return reason_;
 }
 
-[[gnu::always_inline]] inline wake_reason waiter::wait_here(hub_core& here, wait_queue& queue, spinlock& held,
-                                                            deadline limit, place where) {
+[[gnu::always_inline]] inline wake_reason waiter::wait_unchecked(hub_core& here, wait_queue& queue, spinlock& held,
+                                                                 deadline limit, place where) {
     home_ = &here;
     fiber_ = here.thread().current;
     take_place(queue, held, limit, where);

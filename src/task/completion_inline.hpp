@@ -16,7 +16,7 @@ namespace coir::detail {
         return true;
     }
     waiter self(info);
-    return self.wait_here(here, waiters_, lock_, limit) == wake_reason::ready;
+    return self.wait_unchecked(here, waiters_, lock_, limit) == wake_reason::ready;
 }
 
 }  // namespace coir::detail

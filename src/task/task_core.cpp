@@ -43,13 +43,13 @@ private:
     std::exception_ptr error_;
 };
 
-}  // namespace
-
 /// On a thread that has no hub yet.
-[[gnu::noinline]] static void launch_first(task_core& task) {
+[[gnu::noinline]] void launch_first(task_core& task) {
     hub_core::current();
     launch(task);
 }
+
+}  // namespace
 
 void launch(task_core& task) {
     hub_core* hub = hub_core::of_this_thread();

@@ -3,9 +3,11 @@
 #include <coir/hub.hpp>
 #include <coir/sync.hpp>
 #include <coir/task.hpp>
+#include <coir/testing.hpp>
 
 #include "task/leftovers.hpp"
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -291,6 +293,42 @@ TEST_F(rule_08, many_dropped_elsewhere_while_the_hub_sleeps) {
     other.join();
     yield_times(3);
     EXPECT_EQ(unwound, count);
+}
+
+TEST_F(rule_08, dropped_elsewhere_without_a_stack_to_be_unwound_from_it_waits_for_the_next_one) {
+    int unwound = 0;
+    struct counts {
+        int& n;
+        ~counts() { ++n; }
+    };
+    const auto suspended = [&] {
+        fiber f([&] {
+            const counts c{unwound};
+            fiber::current().parent().switch_to();
+        });
+        f.switch_to();
+        return f;
+    };
+    const auto drop_elsewhere = [](fiber f) { std::thread([f = std::move(f)]() mutable { f = {}; }).join(); };
+    fiber first = suspended(), second = suspended();
+    coir::event go;
+    std::vector<coir::task<void>> on_all_stacks;
+    {
+        const coir::testing::fault no_memory(coir::testing::call::mmap, {.error = ENOMEM, .times = 1000});
+        while (no_memory.failed() == 0) {
+            on_all_stacks.push_back(coir::spawn([&] { go.wait(); }));
+            yield();
+        }
+        drop_elsewhere(std::move(first));
+        while (no_memory.failed() == 1) sleep_for(100us);
+        EXPECT_EQ(unwound, 0);
+    }
+    go.set();
+    EXPECT_EQ(thrown_by([&] { on_all_stacks.back().get(); }), "fiber_error");
+    for (auto& t : on_all_stacks) t.join();
+    drop_elsewhere(std::move(second));
+    while (unwound != 2) sleep_for(100us);
+    yield_times(2);
 }
 
 }  // namespace

@@ -170,7 +170,9 @@ public:
     }
     /// What nearly always holds, and then nothing can have to be thrown into it before it suspends.
     bool is_undisturbed() const noexcept {
-        return __builtin_expect(interrupts.empty(), 1) && !switcher && !exiting && !is_loop;
+        if (!interrupts.empty()) [[unlikely]]
+            return false;
+        return !switcher && !exiting && !is_loop;
     }
 
     // --- what an explicit switch or a park touches too

@@ -107,8 +107,8 @@ public:
     wake_reason wait(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit = deadline::never(),
                      place where = place::back);
     /// The same for who has it inlined, with src/hub/waiter_inline.hpp, has a hub, and has seen that it may wait.
-    inline wake_reason wait_here(hub_core& here, wait_queue& queue, spinlock& held, deadline limit,
-                                 place where = place::back);
+    inline wake_reason wait_unchecked(hub_core& here, wait_queue& queue, spinlock& held, deadline limit,
+                                      place where = place::back);
     /// The two halves of wait(), for who has something to do in between that does not suspend.
     void enter(wait_queue& queue, std::unique_lock<spinlock>& lock, deadline limit);
     wake_reason rest();
@@ -137,7 +137,7 @@ private:
 
     inline void take_place(wait_queue& queue, spinlock& held, deadline limit, place where);
     inline wake_reason park(hub_core& here, deadline limit);
-    void switch_away_until_limit();
+    void switch_away_until(deadline limit);
     inline void withdraw_limit() noexcept;
     void be_plain_thread(deadline limit) noexcept;
     wake_reason block_thread();

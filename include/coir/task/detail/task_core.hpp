@@ -40,6 +40,7 @@ public:
         if (ended) observe();
         return ended;
     }
+    /// The same without a limit, for the most frequent wait of all.
     void join() {
         if (!done_.is_done()) wait_for_end(deadline::never());
         observe();
