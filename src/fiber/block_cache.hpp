@@ -10,7 +10,7 @@
 
 namespace coir::detail {
 
-/// Keeps freed blocks, 2,048 in all and each of a kilobyte at most, so that a task that follows another one costs no
+/// Keeps freed blocks of each size, up to a megabyte in all, so that a task that follows another one costs no
 /// allocation. Not for other threads than its own; but a block may come from any.
 class block_cache {
 public:
@@ -25,15 +25,15 @@ public:
     void* take(std::size_t size) {
         const std::size_t bin = bin_of(size);
         if (bin >= bins || !free_[bin]) return fresh(size);
-        --count_;
+        bytes_ -= room_of(bin);
         return std::exchange(free_[bin], free_[bin]->next);
     }
 
     /// `size` is what it was taken with.
     void give(void* block, std::size_t size) noexcept {
         const std::size_t bin = bin_of(size);
-        if (bin >= bins || count_ >= most) return ::operator delete(block);
-        ++count_;
+        if (bin >= bins || bytes_ >= most_bytes) return ::operator delete(block);
+        bytes_ += room_of(bin);
         free_[bin] = new (block) free_block{free_[bin]};
     }
 
@@ -41,11 +41,11 @@ public:
         for (free_block*& first : free_) {
             while (first) ::operator delete(std::exchange(first, first->next));
         }
-        count_ = 0;
+        bytes_ = 0;
     }
 
-    /// How many it keeps.
-    std::size_t count() const noexcept { return count_; }
+    /// How much it keeps.
+    std::size_t bytes() const noexcept { return bytes_; }
 
 private:
     struct free_block {
@@ -53,7 +53,7 @@ private:
     };
 
     static constexpr std::size_t step = 16;
-    static constexpr std::size_t most = 2048;
+    static constexpr std::size_t most_bytes = std::size_t{1} << 20;
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
     static constexpr std::size_t bins = 0;  // a use after the end is to be seen
 #else
@@ -65,7 +65,7 @@ private:
     static constexpr std::size_t room_of(std::size_t bin) noexcept { return bin * step + step / 2; }
 
     std::array<free_block*, bins> free_{};
-    std::size_t count_ = 0;
+    std::size_t bytes_ = 0;
 };
 
 }  // namespace coir::detail

@@ -41,8 +41,8 @@ void fiber_core::keep_if_let_go() noexcept {
 
 /// The reference of the last handle is now the fiber's own, if it lives; or a child's to give back; or goes with it.
 void fiber_core::release_last(fiber_core* core) noexcept {
-    // What nearly all tasks have come to: it has ended, is nobody's parent any more, has been left, which it holds itself
-    // until, and has none. In this order: a handle may come back through a child, which then lets go of its link.
+    // Nearly always so for a task: it has ended, no child is linked to it, its stack has been left (until then it holds
+    // itself), and it has no parent. In this order: a child may give a handle back, and let go of its link after that.
     const bool is_gone = core->is_dead() && core->links.is_sole() && core->refs.is_sole() && !core->parent;
     is_gone ? core->destroy() : release_related(core);
 }

@@ -40,7 +40,13 @@ template <leave How>
 #endif
 }
 
-/// And then.
+/// The first of all on the other side.
+[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_origin(thread_state& thread, void* origin) noexcept {
+    thread.previous->context = origin;
+    keep_sticky_flags(thread, origin);
+}
+
+/// The second: the sanitizers are told where one is now.
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void settle([[maybe_unused]] thread_state& thread,
                                                               [[maybe_unused]] bool is_first_run) noexcept {
 #ifdef COIR_ASAN
@@ -55,12 +61,6 @@ template <leave How>
         __lsan_register_root_region(other.low, other.size);
     }
 #endif
-}
-
-/// The first of all on the other side.
-[[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_origin(thread_state& thread, void* origin) noexcept {
-    thread.previous->context = origin;
-    keep_sticky_flags(thread, origin);
 }
 
 /// Leaves the current fiber for `to`, which has a context, and returns when somebody switches back. The caller has

@@ -66,7 +66,7 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_stacks_left_ = most == 0;
     }
     is_at_it_ = unseen_ != 0 || are_stacks_left_;
-    const bool is_more_to_come = are_warm_left_ || has_run_ || thread_.blocks.count() != 0 || posted_.has_packs();
+    const bool is_more_to_come = are_warm_left_ || has_run_ || thread_.blocks.bytes() != 0 || posted_.has_packs();
     if (is_at_it_ || is_more_to_come) set(is_at_it_ ? short_pause : period);
 }
 

@@ -96,7 +96,7 @@ TEST_F(spent_functions, and_control_blocks_are_given_back_by_an_idle_hub) {
         while (!is_over) {
             std::this_thread::sleep_for(200ms);  // far less than a pack in two seconds
             here.post([&] {
-                if (core.posted.has_packs() || core.thread().blocks.count() != 0) return;
+                if (core.posted.has_packs() || core.thread().blocks.bytes() != 0) return;
                 is_over = true;
                 given_back.set();
             });
