@@ -1,6 +1,7 @@
 // The control blocks of fibers that have gone, for the next ones.
 #pragma once
 
+#include "fiber/block_slabs.hpp"
 #include "fiber/sanitizer.hpp"
 
 #include <array>
@@ -10,62 +11,64 @@
 
 namespace coir::detail {
 
-/// Keeps freed blocks of each size, up to a megabyte in all, so that a task that follows another one costs no
-/// allocation. Not for other threads than its own; but a block may come from any.
+/// Keeps free blocks of each size, up to a megabyte in all, so that a task that follows another one costs neither an
+/// allocation nor a lock. Not for other threads than its own; but a block may come from any.
 class block_cache {
 public:
     block_cache() noexcept = default;
     block_cache(const block_cache&) = delete;
     ~block_cache() { clear(); }
 
-    /// One that give() will take. Throws std::bad_alloc.
-    static void* fresh(std::size_t size) { return ::operator new(room_of(bin_of(size))); }
-
-    /// The same, if there is none.
+    /// Throws std::bad_alloc.
     void* take(std::size_t size) {
         const std::size_t bin = bin_of(size);
-        if (bin >= bins || !free_[bin]) return fresh(size);
-        bytes_ -= room_of(bin);
-        return std::exchange(free_[bin], free_[bin]->next);
+        if (bin >= bins) [[unlikely]]
+            return ::operator new(size);
+        block_slabs::supply& kept = kept_[bin];
+        if (!kept.linked) [[unlikely]]
+            return take_uncut(kept, bin);
+        bytes_ -= size_of(bin);
+        return std::exchange(kept.linked, kept.linked->next);
     }
 
     /// `size` is what it was taken with.
     void give(void* block, std::size_t size) noexcept {
         const std::size_t bin = bin_of(size);
-        if (bin >= bins || bytes_ >= most_bytes) return ::operator delete(block);
-        bytes_ += room_of(bin);
-        free_[bin] = new (block) free_block{free_[bin]};
+        if (bin >= bins) [[unlikely]]
+            return ::operator delete(block);
+        block_slabs::supply& kept = kept_[bin];
+        kept.linked = new (block) free_block{kept.linked};
+        bytes_ += size_of(bin);
+        if (bytes_ > most_bytes) [[unlikely]]
+            shrink(kept, bin);
     }
 
-    void clear() noexcept {
-        for (free_block*& first : free_) {
-            while (first) ::operator delete(std::exchange(first, first->next));
-        }
-        bytes_ = 0;
-    }
+    /// Gives the blocks back, but not the rest of slabs that have not been cut yet.
+    void clear() noexcept;
 
     /// How much it keeps.
     std::size_t bytes() const noexcept { return bytes_; }
 
 private:
-    struct free_block {
-        free_block* next;
-    };
-
-    static constexpr std::size_t step = 16;
     static constexpr std::size_t most_bytes = std::size_t{1} << 20;
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
     static constexpr std::size_t bins = 0;  // a use after the end is to be seen
 #else
-    static constexpr std::size_t bins = 64;
+    static constexpr std::size_t bins = block_slabs::largest / block_slabs::line;
 #endif
 
-    // The sizes of which glibc's allocator wastes nothing.
-    static constexpr std::size_t bin_of(std::size_t size) noexcept { return (size + step / 2 - 1) / step; }
-    static constexpr std::size_t room_of(std::size_t bin) noexcept { return bin * step + step / 2; }
+    static constexpr std::size_t bin_of(std::size_t size) noexcept { return (size - 1) / block_slabs::line; }
+    static constexpr std::size_t size_of(std::size_t bin) noexcept { return (bin + 1) * block_slabs::line; }
 
-    std::array<free_block*, bins> free_{};
+    void* take_uncut(block_slabs::supply& kept, std::size_t bin);
+    void shrink(block_slabs::supply& kept, std::size_t bin) noexcept;
+
+    std::array<block_slabs::supply, bins> kept_{};
     std::size_t bytes_ = 0;
 };
+
+/// The same for threads that have no thread_state.
+void* take_shared_block(std::size_t size);
+void give_shared_block(void* block, std::size_t size) noexcept;
 
 }  // namespace coir::detail

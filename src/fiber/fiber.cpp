@@ -139,7 +139,7 @@ void throw_bad_stack_size(std::size_t size, std::string_view name) {
 }
 
 void* fiber_core::operator new(std::size_t size) {
-    return this_thread_state ? this_thread_state->blocks.take(size) : block_cache::fresh(size);
+    return this_thread_state ? this_thread_state->blocks.take(size) : take_shared_block(size);
 }
 
 void* fiber_core::operator new(std::size_t size, const std::nothrow_t&) noexcept {
@@ -151,8 +151,7 @@ void* fiber_core::operator new(std::size_t size, const std::nothrow_t&) noexcept
 }
 
 void fiber_core::operator delete(void* block, std::size_t size) noexcept {
-    if (this_thread_state) return this_thread_state->blocks.give(block, size);
-    ::operator delete(block);
+    this_thread_state ? this_thread_state->blocks.give(block, size) : give_shared_block(block, size);
 }
 
 void fiber_core::rename(std::string_view name) {

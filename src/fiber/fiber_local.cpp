@@ -1,6 +1,7 @@
 #include <coir/fiber/fiber_local.hpp>
 
 #include "fiber/fiber_locals.hpp"
+#include "fiber/stack_slot.hpp"
 
 #include <atomic>
 #include <vector>
@@ -23,7 +24,7 @@ std::uint64_t next_local_key() noexcept {
 }
 
 void* find_local(std::uint64_t key) noexcept {
-    const fiber_locals* locals = current_fiber().locals;
+    const fiber_locals* locals = current_fiber().stack->locals;
     if (!locals) return nullptr;
     for (const auto& e : locals->entries) {
         if (e.key == key) return e.object.get();
@@ -32,19 +33,20 @@ void* find_local(std::uint64_t key) noexcept {
 }
 
 void add_local(std::uint64_t key, std::unique_ptr<void, local_deleter> object) {
-    fiber_core& self = current_fiber();
-    if (!self.locals) self.locals = new fiber_locals;
-    self.locals->entries.push_back({key, std::move(object)});
+    fiber_locals*& locals = current_fiber().stack->locals;
+    if (!locals) locals = new fiber_locals;
+    locals->entries.push_back({key, std::move(object)});
 }
 
 void destroy_locals(fiber_core& fiber) noexcept {
-    if (!fiber.locals) return;
-    auto& entries = fiber.locals->entries;
+    fiber_locals*& locals = fiber.stack->locals;
+    if (!locals) return;
+    auto& entries = locals->entries;
     while (!entries.empty()) {
         const auto last = std::move(entries.back());
         entries.pop_back();
     }
-    delete std::exchange(fiber.locals, nullptr);
+    delete std::exchange(locals, nullptr);
 }
 
 }  // namespace coir::detail

@@ -140,7 +140,7 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
 /// has taken over its stack, and is to be run there. The words are empty then.
 fiber_core& finish_current(thread_state& thread, message& words) noexcept {
     fiber_core& self = *thread.current;
-    if (self.locals) destroy_locals(self);
+    if (self.stack->locals) destroy_locals(self);
     // What nobody inherits goes while it is alive: a destructor may suspend.
     while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
     // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.

@@ -74,7 +74,7 @@ stack_slot& stack_pool::acquire_idle(std::size_t size) {
 /// Those of the next stacks in one call, which costs a third less than a call for each. None where the kernel will not.
 void stack_pool::install_guards(size_class& c) noexcept {
     if (!guards_go_in_batches.load(std::memory_order_relaxed)) return;
-    constexpr std::size_t most = 16, most_bytes = std::size_t{2} << 20;
+    constexpr std::size_t most = 64, most_bytes = std::size_t{4} << 20;
     iovec guards[most];
     std::size_t count = 0;
     const std::size_t limit = std::clamp<std::size_t>(most_bytes / c.size, 1, most);

@@ -1,7 +1,7 @@
 // The stacks of one thread: carved out of slabs, guarded, reused warm first.
 #pragma once
 
-#include "fiber/sanitizer.hpp"
+#include "fiber/stack_slot.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,24 +11,6 @@
 #include <vector>
 
 namespace coir::detail {
-
-struct stack_slab;
-
-/// One stack: [low, low + size) is usable, the guard page lies below.
-struct stack_slot {
-    char* low = nullptr;
-    std::size_t size = 0;
-    std::uint32_t color = 0;
-    bool is_guarded = false;  // from its first use on
-    bool is_warm = false;     // used since its pages were last given back
-    stack_slot* next_free = nullptr;
-    stack_slab* home = nullptr;
-    [[no_unique_address]] sanitizer_state sanitizer;
-
-    /// Where the first frame starts. Tops at equal offsets would share their cache sets, so they are spread over
-    /// sixteen offsets, all within the top page.
-    char* top() const noexcept { return low + size - std::size_t{color} * 64; }
-};
 
 /// One mapping of many stacks.
 struct stack_slab {

@@ -127,7 +127,7 @@ void hub_core::end_fibers() noexcept {
 void hub_core::abandon(fiber_core& fiber) noexcept {
     const bool is_loop = std::exchange(thread_.current->is_loop, true);  // what runs here may not suspend
     timers_.cancel_if([&](const timer& t) { return t.fiber == &fiber; });
-    while (!fiber.interrupts.empty()) fiber.interrupts.pop_front();
+    fiber.forget_interrupts();
     if (fiber.state() == fiber_state::parked) {
         for (spin_wait pause; fiber.state() == fiber_state::parked && !fiber.waiting->abandon(); pause.once()) {
             run_remote_items();

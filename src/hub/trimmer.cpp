@@ -1,6 +1,7 @@
 #include "hub/trimmer.hpp"
 
 #include "base/syscall.hpp"
+#include "fiber/block_slabs.hpp"
 #include "fiber/thread_state.hpp"
 #include "hub/posted_function.hpp"
 
@@ -17,8 +18,9 @@ namespace {
 
 constexpr long short_pause = 50'000'000;  // ns
 
-// How many waiting fibers are looked at in one go, and how many stacks of the pool, at a system call each.
-constexpr std::size_t most_at_once = 256;
+// How many waiting fibers are looked at in one go, and how many stacks of the pool, at a system call and mostly a page
+// each; and how many slabs of control blocks, of sixteen pages.
+constexpr std::size_t most_at_once = 256, most_slabs_at_once = 32;
 
 }  // namespace
 
@@ -65,8 +67,14 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_warm_left_ = thread_.stacks.trim(most);
         are_stacks_left_ = most == 0;
     }
-    is_at_it_ = unseen_ != 0 || are_stacks_left_;
-    const bool is_more_to_come = are_warm_left_ || has_run_ || thread_.blocks.bytes() != 0 || posted_.has_packs();
+    if (!is_at_it_ || are_slabs_left_) {
+        std::size_t most = most_slabs_at_once;
+        are_slabs_warm_ = control_block_slabs().trim(most);
+        are_slabs_left_ = most == 0;
+    }
+    is_at_it_ = unseen_ != 0 || are_stacks_left_ || are_slabs_left_;
+    const bool is_more_to_come =
+        are_warm_left_ || are_slabs_warm_ || has_run_ || thread_.blocks.bytes() != 0 || posted_.has_packs();
     if (is_at_it_ || is_more_to_come) set(is_at_it_ ? short_pause : period);
 }
 
@@ -74,7 +82,9 @@ bool trimmer::trim() noexcept {
     trim_waiting(thread_.stacks.in_use());
     thread_.blocks.clear();
     posted_.free_packs();
-    return thread_.stacks.trim();
+    auto all = static_cast<std::size_t>(-1);
+    const bool are_slabs_warm = control_block_slabs().trim(all);
+    return thread_.stacks.trim() || are_slabs_warm;
 }
 
 void trimmer::trim_waiting(std::size_t most) noexcept {

@@ -1,5 +1,5 @@
 // Gives memory back that fibers do not use: the pages of stacks that have lain idle in the pool, those that a waiting
-// fiber has left below its frames, and what is kept to be used again.
+// fiber has left below its frames, those of control blocks, and what is kept to be used again.
 #pragma once
 
 #include "hub/poller.hpp"
@@ -60,7 +60,9 @@ private:
     bool is_at_it_ = false;   // some of what this period has begun with is left:
     std::size_t unseen_ = 0;  // fibers to look at, of those that have a stack,
     bool are_stacks_left_ = false;
+    bool are_slabs_left_ = false;
     bool are_warm_left_ = false;  // for the next period
+    bool are_slabs_warm_ = false;
 };
 
 }  // namespace coir::detail

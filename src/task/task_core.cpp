@@ -16,7 +16,7 @@ namespace coir::detail {
 
 namespace {
 
-std::atomic<std::uint64_t> failures{0};
+std::atomic<std::uint32_t> failures{0};
 
 /// An error on its way to the pool's hub that ran the task, whose handler knows it. Those hubs come to all that is sent
 /// to them, or drop it; another one may be left lying when the process ends.
@@ -87,7 +87,7 @@ void launch(task_core& task) {
 void task_core::run(thread_state& thread, message&) {
     std::exception_ptr error;  // its own alone until it has ended: in a fork's child it may never do so
     if (!call(thread, error)) drop_function();  // here, on its own stack
-    while (!interrupts.empty()) interrupts.pop_front();
+    forget_interrupts();
     end_with(error);
     // Nobody else can get at the result any more: it goes on the task's own stack.
     if (refs.is_sole()) {
@@ -104,7 +104,8 @@ void task_core::end_early(std::exception_ptr error) noexcept {
         error = nullptr;
     } catch (...) {
     }
-    fiber_core::unlink();
+    forget_interrupts();
+    unlink();
     set_state(fiber_state::dead);
     end_with(error);
 }
@@ -113,13 +114,13 @@ void task_core::end_early(std::exception_ptr error) noexcept {
 bool task_core::is_lost() noexcept {
     if (!owner.load(std::memory_order_relaxed)->is_lost.load(std::memory_order_relaxed)) return false;
     was_cancelled_ = true;
-    done_.finish_after_fork();
+    finish_after_fork();
     return true;
 }
 
 void task_core::keep(std::exception_ptr& error) noexcept {
     error_ = std::move(error);
-    failure_order_ = failures.fetch_add(1, std::memory_order_relaxed);
+    failure_number = failures.fetch_add(1, std::memory_order_relaxed);
 }
 
 void task_core::report_error_if_unseen() noexcept {
@@ -136,10 +137,10 @@ void task_core::report_error_if_unseen() noexcept {
 bool task_core::wait_for_end(deadline limit) {
     hub_core* here = hub_core::of_this_thread();
     if (!here) [[unlikely]]
-        return is_lost() || done_.wait(limit, what_is_waited_for());
+        return is_lost() || wait(limit, what_is_waited_for());
     if (this == here->thread().current) [[unlikely]]
         throw fiber_error(fmt::format("task \"{}\" waits for its own end", name()));
-    return is_lost() || done_.wait_here(*here, limit, what_is_waited_for());
+    return is_lost() || wait_here(*here, limit, what_is_waited_for());
 }
 
 void throw_empty_task() { throw fiber_error("an empty task handle: assign the result of coir::spawn to it first"); }
@@ -174,11 +175,11 @@ void task_core::cancel_here() noexcept {
         if (!is_mine()) cancel();
         return;
     }
-    if (interrupt::is_linked() || cancel_in_flight) return;
-    hub_core::current().interrupt(*this, *this);
-    cancel_in_flight = !interrupt::is_linked();
+    cancel_request& request = stack->cancellation;
+    if (request.is_linked() || cancel_in_flight) return;
+    request.task = this;
+    hub_core::current().interrupt(*this, request);
+    cancel_in_flight = !request.is_linked();
 }
-
-std::exception_ptr task_core::to_throw() noexcept { return std::make_exception_ptr(cancelled{}); }
 
 }  // namespace coir::detail

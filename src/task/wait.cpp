@@ -26,7 +26,7 @@ void join_all(task_core* const* tasks, const bool* owned, std::size_t count) {
     task_core* first_failed = nullptr;
     for (std::size_t i = 0; i < count; ++i) {
         if (!tasks[i]->has_failed()) continue;
-        if (!first_failed || tasks[i]->failure_order() < first_failed->failure_order()) first_failed = tasks[i];
+        if (!first_failed || tasks[i]->failed_before(*first_failed)) first_failed = tasks[i];
     }
     if (first_failed) first_failed->rethrow();
 }

@@ -3,9 +3,12 @@
 
 #include "fiber/block_cache.hpp"
 #include "task/leftovers.hpp"
+#include "task/process.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -40,7 +43,7 @@ TEST(block_cache, serves_sizes_that_share_a_bin_with_room_for_each) {
         std::memset(block, 1, size);
         cache.give(block, size);
         block = cache.take(size + 1);
-        std::memset(block, 2, size + 1);  // the sanitizer's, and malloc's, to notice
+        std::memset(block, 2, size + 1);  // the sanitizer's to notice
         cache.give(block, size + 1);
     }
 }
@@ -78,6 +81,52 @@ TEST_F(blocks, come_from_one_thread_and_go_on_another) {
     std::thread([] {
         for (int i = 0; i < 100; ++i) coir::spawn([] {}).join();
     }).join();
+}
+
+/// Pages of this process in memory.
+std::size_t resident_bytes() {
+    std::size_t all = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> all >> resident;
+    return resident * 4096;
+}
+
+TEST_F(blocks, of_a_peak_are_given_back_whoever_frees_them) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer keeps all for a while";
+    const std::size_t before = resident_bytes();
+    std::vector<coir::task<void>> tasks;
+    for (int i = 0; i < 200'000; ++i) tasks.push_back(coir::spawn([] {}));
+    EXPECT_GT(resident_bytes(), before + (40u << 20));
+    for (auto& t : tasks) t.join();
+    std::vector<coir::task<void>> half(tasks.begin() + 100'000, tasks.end());
+    tasks.resize(100'000);
+    std::thread([&] { half.clear(); }).join();
+    tasks = {}, half = {};
+    while (coir::hub::current().trim()) {
+    }
+    EXPECT_LT(resident_bytes(), before + (10u << 20));
+}
+
+/// Takes, and gives back, more blocks than a thread keeps.
+int spawn_many() {
+    std::vector<coir::task<int>> tasks;
+    for (int i = 0; i < 10'000; ++i) tasks.push_back(coir::spawn([i] { return i % 2; }));
+    int ones = 0;
+    for (auto& t : tasks) ones += t.get();
+    return ones == 5'000 ? 0 : 1;
+}
+
+TEST_F(blocks, are_in_order_in_the_child_of_a_fork_while_other_threads_use_them) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer's own allocator does not survive this";
+    std::atomic<bool> is_over{false};
+    std::vector<std::thread> others;
+    for (int i = 0; i < 2; ++i) {
+        others.emplace_back([&] {
+            while (!is_over) spawn_many();
+        });
+    }
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(task_tests::in_child(spawn_many), 0);
+    is_over = true;
+    for (auto& t : others) t.join();
 }
 
 TEST_F(blocks, of_tasks_with_large_alignment_are_aligned) {

@@ -8,7 +8,7 @@ struct list_hook {
     list_hook* prev = nullptr;
     list_hook* next = nullptr;
 
-    list_hook() noexcept = default;
+    constexpr list_hook() noexcept = default;
     list_hook(const list_hook&) = delete;
     list_hook& operator=(const list_hook&) = delete;
 
@@ -26,12 +26,13 @@ struct list_hook {
 template <class T, class Hook = list_hook>
 class intrusive_list {
 public:
-    intrusive_list() noexcept { head_.prev = head_.next = &head_; }
+    constexpr intrusive_list() noexcept { head_.prev = head_.next = &head_; }
     intrusive_list(const intrusive_list&) = delete;
     intrusive_list& operator=(const intrusive_list&) = delete;
 
     bool empty() const noexcept { return head_.next == &head_; }
     T& front() noexcept { return as_element(head_.next); }
+    T& back() noexcept { return as_element(head_.prev); }
 
     void push_back(T& element) noexcept {
         list_hook& hook = static_cast<Hook&>(element);

@@ -113,11 +113,11 @@ R task<R>::get() & {
     if constexpr (std::is_void_v<R>) {
         return;
     } else if constexpr (std::is_reference_v<R>) {
-        return static_cast<R>(**state_->result);
+        return static_cast<R>(*state_->result());
     } else if constexpr (std::is_copy_constructible_v<R>) {
-        if (!state_->result) [[unlikely]]
+        if (!state_->has_result()) [[unlikely]]
             detail::throw_result_moved_out(*state_);
-        return *state_->result;
+        return state_->result();
     } else {
         return take();
     }
@@ -129,7 +129,7 @@ R task<R>::get() && {
     if constexpr (std::is_void_v<R>) {
         return;
     } else if constexpr (std::is_reference_v<R>) {
-        return static_cast<R>(**state_->result);
+        return static_cast<R>(*state_->result());
     } else {
         return take();
     }
@@ -138,10 +138,10 @@ R task<R>::get() && {
 template <class R>
 R task<R>::take() {
     if constexpr (!std::is_void_v<R> && !std::is_reference_v<R>) {
-        if (!state_->result) [[unlikely]]
+        if (!state_->has_result()) [[unlikely]]
             detail::throw_result_moved_out(*state_);
-        R result = std::move(*state_->result);
-        state_->result.reset();
+        R result = std::move(state_->result());
+        state_->drop_result();
         return result;
     }
 }

@@ -56,7 +56,7 @@ private:
 
     bool guard_next_few() {
         constexpr int self = -10000;  // PIDFD_SELF
-        iovec guards[16];
+        iovec guards[64];
         const std::size_t n = std::min(std::size(guards), count_ - guarded_);
         for (std::size_t i = 0; i < n; ++i) guards[i] = {bottom(guarded_ + i), 4096};
         const long bytes = syscall(SYS_process_madvise, self, guards, n, guard_install, 0);

@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -89,6 +88,34 @@ struct waiter : list_link {
     std::atomic<bool> is_taken{false}, is_abandoned{false};
 };
 
+/// Memory for tasks, whose pages are made sixteen at a time.
+class task_room {
+public:
+    void* take(std::size_t size) {
+        size = (size + 15) / 16 * 16;
+        if (static_cast<std::size_t>(populated_ - at_) < size) extend();
+        return std::exchange(at_, at_ + size);
+    }
+
+private:
+    static constexpr std::size_t step = 64 * 1024, most = std::size_t{1} << 30;
+
+    void extend() {
+        if (!at_) {
+            void* room =
+                mmap(nullptr, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (room == MAP_FAILED || madvise(room, most, MADV_NOHUGEPAGE) != 0) left_out();
+            at_ = populated_ = static_cast<char*>(room);
+            end_ = at_ + most;
+        }
+        if (populated_ == end_) left_out();
+        madvise(populated_, step, 23);  // MADV_POPULATE_WRITE, if the kernel has it
+        populated_ += step;
+    }
+
+    char *at_ = nullptr, *populated_ = nullptr, *end_ = nullptr;
+};
+
 struct thread {
     /// For at most so many that have started and not ended: one that runs and one that has just ended, or more.
     explicit thread(std::size_t most_stacks = 2) : memory(most_stacks), stacks(most_stacks) {
@@ -110,6 +137,7 @@ struct thread {
     std::uint64_t made = 0;
     list_link living;
     void* blocks = nullptr;  // of tasks that have gone
+    task_room room;
     stack* idle = nullptr;
     slab memory;
     std::vector<stack> stacks;
@@ -180,7 +208,7 @@ class task : public fiber {
 public:
     static void* operator new(std::size_t size) {
         void* block = this_thread->blocks;
-        if (!block) return ::operator new(size);
+        if (!block) return this_thread->room.take(size);
         std::memcpy(&this_thread->blocks, block, sizeof block);
         return block;
     }

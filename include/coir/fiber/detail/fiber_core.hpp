@@ -21,7 +21,6 @@ namespace coir::detail {
 class thread_state;
 class fiber_core;
 class waiter;
-class fiber_locals;
 struct stack_slot;
 
 /// What the language runtime keeps for a thread and each fiber needs for itself: libstdc++'s record of exceptions in
@@ -129,6 +128,10 @@ public:
     bool is_task() const noexcept { return role_ == role::task; }
     /// Asks a task to end. On the thread that owns it.
     virtual void cancel_here() noexcept {}
+    /// Those that are pending will not be thrown any more.
+    void forget_interrupts() noexcept {
+        while (!interrupts.empty()) interrupts.pop_front();
+    }
     /// Counts a task as ended that never runs (again); `error` says why.
     virtual void end_early(std::exception_ptr) noexcept {}
 
@@ -198,10 +201,8 @@ private:
 public:
     // --- rarely touched
     std::uint32_t stack_size;
-    ref_count links;                 // one of them for all handles
-    std::uint32_t owner_number = 0;  // of the thread that ran it: thread states are used again
-    fiber_core* parent = nullptr;    // linked; null stands for the owner's main fiber
-    fiber_locals* locals = nullptr;
+    ref_count links;                    // one of them for all handles
+    fiber_core* parent = nullptr;       // linked; null stands for the owner's main fiber
     fiber_core* next_buried = nullptr;  // in its owner's graveyard
     std::unique_ptr<char[]> given_name;
     std::uint64_t id = 0;
@@ -209,6 +210,9 @@ public:
     /// Room for the fiber handle that fiber::current() refers to. It is not counted: a frame that held a counted
     /// handle of its own fiber would keep that fiber alive for ever.
     alignas(void*) std::byte own_handle[sizeof(void*)];
+
+    std::uint32_t owner_number = 0;    // of the thread that ran it: thread states are used again
+    std::uint32_t failure_number = 0;  // of a task that has failed: how many had before
 
 protected:
     ~fiber_core() = default;
@@ -232,7 +236,7 @@ inline void prefetch_frames(const fiber_core& fiber) noexcept {
 /// What the start of a task will touch of it, but for the first line.
 inline void prefetch_block(const fiber_core& fiber) noexcept {
     const char* block = reinterpret_cast<const char*>(&fiber);
-    for (int line = 1; line < 5; ++line) __builtin_prefetch(block + line * 64);
+    for (int line = 1; line < 4; ++line) __builtin_prefetch(block + line * 64);
 }
 
 /// The running fiber of this thread; made at first use.

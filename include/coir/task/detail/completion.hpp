@@ -33,9 +33,9 @@ public:
     void detach(wait_node& node) noexcept;
 
 private:
+    wait_queue waiters_;
     spinlock lock_;
     std::atomic<bool> done_{false};
-    wait_queue waiters_;
 };
 
 }  // namespace coir::detail

@@ -10,7 +10,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -20,8 +19,8 @@
 
 namespace coir::detail {
 
-/// A fiber whose end somebody may wait for, and the request to cancel it. Its hub holds a reference until it is dead.
-class task_core : public fiber_core, private interrupt {
+/// A fiber whose end somebody may wait for. Its hub holds a reference until it is dead.
+class task_core : public fiber_core, private completion {
 public:
     task_core(std::string_view task_name, std::size_t size) : fiber_core(task_name, size, role::task) {}
 
@@ -33,16 +32,16 @@ public:
     void cancel() noexcept;
     /// Cancels one that has not started; nothing for another.
     void never_run() noexcept { never_run_ = true; }
-    bool is_done() noexcept { return done_.is_done() || is_lost(); }
+    bool is_done() noexcept { return completion::is_done() || is_lost(); }
     /// Suspends; throws fiber_error for the task itself. Counts as having seen its error. False when the limit was first.
     bool join(deadline limit) {
-        const bool ended = done_.is_done() || wait_for_end(limit);
+        const bool ended = completion::is_done() || wait_for_end(limit);
         if (ended) observe();
         return ended;
     }
     /// The same without a limit, for the most frequent wait of all.
     void join() {
-        if (!done_.is_done()) wait_for_end(deadline::never());
+        if (!completion::is_done()) wait_for_end(deadline::never());
         observe();
     }
     /// Requires is_done(). Throws its error, or task_cancelled.
@@ -51,14 +50,16 @@ public:
             throw_what_ended_it();
     }
 
-    completion& done() noexcept { return done_; }
+    completion& done() noexcept { return *this; }
     wait_info what_is_waited_for() const noexcept { return {.what = "the end of task", .fiber = this}; }
     /// Requires is_done().
     bool has_failed() const noexcept { return error_ != nullptr; }
     bool was_cancelled() const noexcept { return was_cancelled_; }
     std::exception_ptr error() const noexcept { return error_; }
-    /// The lower, the earlier it failed.
-    std::uint64_t failure_order() const noexcept { return failure_order_; }
+    /// Of two that have failed. The count may have gone round.
+    bool failed_before(const task_core& other) const noexcept {
+        return static_cast<std::int32_t>(failure_number - other.failure_number) < 0;
+    }
     void observe() noexcept { observed_.store(true, std::memory_order_relaxed); }
 
 protected:
@@ -69,15 +70,12 @@ protected:
     virtual void drop_result() noexcept = 0;
 
 private:
-    std::exception_ptr to_throw() noexcept final;
-    fiber_core* cancels() noexcept final { return this; }
-
     inline bool call(thread_state& thread, std::exception_ptr& error);
     bool wait_for_end(deadline limit);
     void end_with(std::exception_ptr& error) noexcept {
         if (error) [[unlikely]]
             keep(error);
-        done_.finish();
+        finish();
     }
     void keep(std::exception_ptr& error) noexcept;
     [[noreturn]] void throw_what_ended_it();
@@ -90,12 +88,17 @@ private:
     }
     void report_error_if_unseen() noexcept;
 
-    completion done_;
-    std::exception_ptr error_;
-    std::uint64_t failure_order_ = 0;
     bool was_cancelled_ = false;
     std::atomic<bool> never_run_{false};  // cancelled before it started
     std::atomic<bool> observed_{false};
+
+protected:
+    // Of what derived classes hold.
+    bool has_function_ = false;
+    bool has_result_ = false;
+
+private:
+    std::exception_ptr error_;
 };
 
 [[noreturn]] void throw_empty_task();
@@ -108,15 +111,32 @@ template <class R>
 using kept = std::conditional_t<std::is_void_v<R>, std::monostate,
                                 std::conditional_t<std::is_reference_v<R>, std::remove_reference_t<R>*, R>>;
 
+/// Of a million tasks each byte counts: a std::optional would have its flag, and what fills it up, beside each of the two.
 template <class R>
 class task_result : public task_core {
 public:
-    using task_core::task_core;
-    std::optional<kept<R>> result;
+    task_result(std::string_view task_name, std::size_t size) : task_core(task_name, size) {}
+
+    bool has_result() const noexcept { return has_result_; }
+    /// Requires has_result().
+    kept<R>& result() noexcept { return result_; }
+    void drop_result() noexcept override {
+        if (std::exchange(has_result_, false)) std::destroy_at(std::addressof(result_));
+    }
 
 protected:
-    ~task_result() = default;
-    void drop_result() noexcept override { result.reset(); }
+    ~task_result() { task_result::drop_result(); }
+
+    template <class... Value>
+    void keep_result(Value&&... value) {
+        std::construct_at(std::addressof(result_), std::forward<Value>(value)...);
+        has_result_ = true;
+    }
+
+private:
+    union {
+        kept<R> result_;
+    };
 };
 
 template <class R, class Function, class... Args>
@@ -124,31 +144,38 @@ class task_state final : public task_result<R> {
 public:
     template <class F, class... A>
     task_state(std::string_view task_name, std::size_t size, F&& function, A&&... args)
-        : task_result<R>(task_name, size), call_(std::in_place, std::forward<F>(function), std::forward<A>(args)...) {}
+        : task_result<R>(task_name, size), call_(std::forward<F>(function), std::forward<A>(args)...) {
+        this->has_function_ = true;
+    }
+    ~task_state() { task_state::drop_function(); }
 
     void destroy() noexcept override { delete this; }
 
 protected:
     void invoke() override {
         if constexpr (std::is_void_v<R>) {
-            std::apply(invoke_function, std::move(*call_));
-            this->result.emplace();
+            std::apply(invoke_function, std::move(call_));
+            this->keep_result();
         } else if constexpr (std::is_reference_v<R>) {
-            auto&& referred = std::apply(invoke_function, std::move(*call_));
-            this->result.emplace(std::addressof(referred));
+            auto&& referred = std::apply(invoke_function, std::move(call_));
+            this->keep_result(std::addressof(referred));
         } else {
-            this->result.emplace(std::apply(invoke_function, std::move(*call_)));
+            this->keep_result(std::apply(invoke_function, std::move(call_)));
         }
         task_state::drop_function();
     }
-    void drop_function() noexcept override { call_.reset(); }
+    void drop_function() noexcept override {
+        if (std::exchange(this->has_function_, false)) std::destroy_at(std::addressof(call_));
+    }
 
 private:
     static constexpr auto invoke_function = []<class... T>(T&&... t) -> R {
         return std::invoke(std::forward<T>(t)...);
     };
 
-    std::optional<std::tuple<Function, Args...>> call_;
+    union {
+        std::tuple<Function, Args...> call_;
+    };
 };
 
 /// A new task: its function and arguments are copied or moved into it.

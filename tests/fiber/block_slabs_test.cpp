@@ -1,0 +1,164 @@
+// The slabs that control blocks are cut from.
+#include "fiber/block_slabs.hpp"
+
+#include <sys/mman.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using coir::detail::block_slabs;
+using coir::detail::free_block;
+
+constexpr std::size_t all = static_cast<std::size_t>(-1);
+
+bool trim(block_slabs& slabs) {
+    std::size_t most = all;
+    return slabs.trim(most);
+}
+
+/// So many blocks, written to. What is taken at a time and not needed goes back.
+std::vector<char*> take(block_slabs& slabs, std::size_t size, std::size_t count) {
+    std::vector<char*> blocks;
+    while (blocks.size() < count) {
+        block_slabs::supply some = slabs.take(size);
+        for (; some.linked; some.linked = some.linked->next) blocks.push_back(reinterpret_cast<char*>(some.linked));
+        for (; some.room != some.room_end; some.room += size) blocks.push_back(some.room);
+    }
+    for (char* block : blocks) std::memset(block, 0x5a, size);
+    return blocks;
+}
+
+void give(block_slabs& slabs, const std::vector<char*>& blocks) {
+    free_block* first = nullptr;
+    for (char* block : blocks) first = new (block) free_block{first};
+    slabs.give(first, blocks.size());
+}
+
+std::size_t resident_pages(const std::vector<char*>& blocks) {
+    std::vector<std::uintptr_t> pages;
+    for (const char* block : blocks) pages.push_back(reinterpret_cast<std::uintptr_t>(block) / 4096);
+    std::sort(pages.begin(), pages.end());
+    pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+    return static_cast<std::size_t>(std::count_if(pages.begin(), pages.end(), [](std::uintptr_t page) {
+        unsigned char is_there = 0;
+        ::mincore(reinterpret_cast<void*>(page * 4096), 4096, &is_there);
+        return is_there & 1;
+    }));
+}
+
+TEST(block_slabs, blocks_begin_with_a_cache_line_and_do_not_overlap) {
+    block_slabs slabs;
+    for (std::size_t size = 64; size <= block_slabs::largest; size += 64) {
+        std::vector<char*> blocks = take(slabs, size, 3000);
+        std::sort(blocks.begin(), blocks.end());
+        for (std::size_t i = 0; i < blocks.size(); ++i) {
+            ASSERT_EQ(reinterpret_cast<std::uintptr_t>(blocks[i]) % block_slabs::line, 0u);
+            if (i > 0) {
+                ASSERT_LE(blocks[i - 1] + size, blocks[i]);
+            }
+        }
+        give(slabs, blocks);
+    }
+}
+
+TEST(block_slabs, what_is_given_is_taken_again_also_for_another_size) {
+    block_slabs slabs;
+    std::vector<char*> once = take(slabs, 256, 10'000);
+    give(slabs, once);
+    std::vector<char*> again = take(slabs, 320, 5'000);
+    const auto [low, high] = std::minmax_element(once.begin(), once.end());
+    for (const char* block : again) ASSERT_TRUE(*low - 4096 <= block && block <= *high + 65536);
+    give(slabs, again);
+}
+
+TEST(block_slabs, pages_go_when_they_have_lain_idle_from_one_trim_to_the_next) {
+    block_slabs slabs;
+    const std::vector<char*> blocks = take(slabs, 256, 10'000);
+    EXPECT_FALSE(trim(slabs)) << "all are in use";
+    give(slabs, blocks);
+    const std::size_t pages = resident_pages(blocks);
+    EXPECT_GT(pages, 600u);
+    EXPECT_TRUE(trim(slabs));
+    EXPECT_EQ(resident_pages(blocks), pages) << "they have not lain idle for long enough";
+    EXPECT_FALSE(trim(slabs));
+    EXPECT_EQ(resident_pages(blocks), 0u);
+    give(slabs, take(slabs, 256, 10'000));  // as good as new
+}
+
+TEST(block_slabs, a_block_in_use_keeps_its_slab_only) {
+    block_slabs slabs;
+    std::vector<char*> blocks = take(slabs, 256, 10'000);
+    char* const kept = blocks[5'000];
+    blocks.erase(blocks.begin() + 5'000);
+    give(slabs, blocks);
+    trim(slabs), trim(slabs);
+    EXPECT_LE(resident_pages(blocks), 16u);
+    EXPECT_EQ(kept[255], 0x5a);
+    give(slabs, {kept});
+    trim(slabs), trim(slabs);
+    EXPECT_EQ(resident_pages(blocks), 0u);
+}
+
+TEST(block_slabs, those_used_between_two_trims_stay) {
+    block_slabs slabs;
+    const std::vector<char*> many = take(slabs, 256, 10'000);
+    give(slabs, many);
+    trim(slabs);
+    const std::vector<char*> few = take(slabs, 256, 1'000);
+    give(slabs, few);
+    EXPECT_TRUE(trim(slabs));
+    EXPECT_GE(resident_pages(few), 60u);
+    EXPECT_LE(resident_pages(many), 80u);
+}
+
+TEST(block_slabs, trim_goes_in_steps) {
+    block_slabs slabs;
+    give(slabs, take(slabs, 256, 10'000));
+    trim(slabs);
+    for (int step = 0; step < 10; ++step) {
+        std::size_t most = 2;
+        EXPECT_TRUE(slabs.trim(most));
+        EXPECT_EQ(most, 0u);
+    }
+    EXPECT_FALSE(trim(slabs));
+}
+
+TEST(block_slabs, threads_that_take_give_and_trim_at_once_share_no_block) {
+    block_slabs slabs;
+    const auto play = [&](unsigned seed) {
+        std::mt19937 random(seed);
+        std::vector<std::pair<char*, std::size_t>> mine;
+        for (int round = 0; round < 300; ++round) {
+            const std::size_t size = 64 * (1 + random() % 16);
+            for (char* block : take(slabs, size, 1)) {
+                std::memset(block, static_cast<int>(seed), size);
+                mine.emplace_back(block, size);
+            }
+            std::shuffle(mine.begin(), mine.end(), random);
+            for (std::size_t n = random() % (mine.size() + 1); n > 0; --n) {
+                const auto [block, size_of_it] = mine.back();
+                mine.pop_back();
+                for (std::size_t i = 0; i < size_of_it; ++i) ASSERT_EQ(block[i], static_cast<char>(seed));
+                give(slabs, {block});
+            }
+            if (random() % 8 == 0) trim(slabs);
+        }
+        for (const auto& [block, size] : mine) give(slabs, {block});
+    };
+    std::vector<std::thread> threads;
+    for (unsigned seed = 1; seed <= 4; ++seed) threads.emplace_back(play, seed);
+    for (auto& t : threads) t.join();
+    trim(slabs);
+    EXPECT_FALSE(trim(slabs)) << "a block is missing";
+}
+
+}  // namespace
