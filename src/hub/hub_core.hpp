@@ -198,6 +198,7 @@ private:
     void make_first_ready(fiber_core& fiber) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
+    void poll_or_sleep() noexcept;
     void expire_timers() noexcept;
     void run_fibers() noexcept;
     void sleep_until(std::int64_t until) noexcept;

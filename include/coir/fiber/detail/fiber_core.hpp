@@ -228,9 +228,9 @@ private:
 };
 
 /// Fetches what a switch to a suspended fiber will touch of its stack: the saved registers and the first frames.
-inline void prefetch_frames(const fiber_core& fiber) noexcept {
+inline void prefetch_frames(const fiber_core& fiber, int lines = 3) noexcept {
     const char* top = static_cast<const char*>(fiber.context);
-    for (int line = 0; line < 3; ++line) __builtin_prefetch(top + line * 64);
+    for (int line = 0; line < lines; ++line) __builtin_prefetch(top + line * 64);
 }
 
 /// What the start of a task will touch of it, but for the first line.
