@@ -4,30 +4,32 @@
 #include "fiber/block_slabs.hpp"
 #include "fiber/sanitizer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <utility>
 
 namespace coir::detail {
 
-/// Keeps free blocks of each size, up to a megabyte in all, so that a task that follows another one costs neither an
-/// allocation nor a lock. Not for other threads than its own; but a block may come from any.
+/// Keeps free blocks, up to a megabyte of each size, so that a task that follows another one costs neither an allocation
+/// nor a lock. Not for other threads than its own; but a block may come from any. To be cleared by its owner.
 class block_cache {
 public:
-    block_cache() noexcept = default;
+    constexpr block_cache() noexcept = default;
     block_cache(const block_cache&) = delete;
-    ~block_cache() { clear(); }
 
     /// Throws std::bad_alloc.
     void* take(std::size_t size) {
         const std::size_t bin = bin_of(size);
         if (bin >= bins) [[unlikely]]
             return ::operator new(size);
-        block_slabs::supply& kept = kept_[bin];
+        kept_blocks& kept = kept_[bin];
         if (!kept.linked) [[unlikely]]
-            return take_uncut(kept, bin);
-        bytes_ -= size_of(bin);
+            return take_uncut(kept, size_of(bin));
+        kept.bytes -= size_of(bin);
+        kept.least = std::min(kept.least, kept.bytes);
         return std::exchange(kept.linked, kept.linked->next);
     }
 
@@ -36,21 +38,34 @@ public:
         const std::size_t bin = bin_of(size);
         if (bin >= bins) [[unlikely]]
             return ::operator delete(block);
-        block_slabs::supply& kept = kept_[bin];
+        kept_blocks& kept = kept_[bin];
         kept.linked = new (block) free_block{kept.linked};
-        bytes_ += size_of(bin);
-        if (bytes_ > most_bytes) [[unlikely]]
-            shrink(kept, bin);
+        kept.bytes += size_of(bin);
+        if (kept.bytes > most_bytes) [[unlikely]]
+            shrink(kept, size_of(bin));
     }
 
-    /// Gives the blocks back, but not the rest of slabs that have not been cut yet.
+    /// Gives back to the slabs what nobody has needed since the last call.
+    void trim() noexcept;
+    /// Gives all back.
     void clear() noexcept;
 
     /// How much it keeps.
-    std::size_t bytes() const noexcept { return bytes_; }
+    std::size_t bytes() const noexcept;
+
+    /// The thread has a hub, which trims the slabs.
+    bool has_trimmer = false;
 
 private:
-    static constexpr std::size_t most_bytes = std::size_t{1} << 20;
+    struct kept_blocks {
+        free_block* linked = nullptr;
+        std::uint32_t bytes = 0;
+        std::uint32_t least = 0;  // of `bytes`, since the last trim
+        char* room = nullptr;     // not cut yet
+        char* room_end = nullptr;
+    };
+
+    static constexpr std::uint32_t most_bytes = std::uint32_t{1} << 20;
 #if defined(COIR_ASAN) || defined(COIR_TSAN)
     static constexpr std::size_t bins = 0;  // a use after the end is to be seen
 #else
@@ -58,13 +73,16 @@ private:
 #endif
 
     static constexpr std::size_t bin_of(std::size_t size) noexcept { return (size - 1) / block_slabs::line; }
-    static constexpr std::size_t size_of(std::size_t bin) noexcept { return (bin + 1) * block_slabs::line; }
+    static constexpr std::uint32_t size_of(std::size_t bin) noexcept {
+        return static_cast<std::uint32_t>((bin + 1) * block_slabs::line);
+    }
 
-    void* take_uncut(block_slabs::supply& kept, std::size_t bin);
-    void shrink(block_slabs::supply& kept, std::size_t bin) noexcept;
+    void* take_uncut(kept_blocks& kept, std::uint32_t size);
+    void shrink(kept_blocks& kept, std::uint32_t size) noexcept;
+    static void give_all_back(kept_blocks& kept, std::uint32_t size) noexcept;
+    static void give_least_back(kept_blocks& kept, std::uint32_t size) noexcept;
 
-    std::array<block_slabs::supply, bins> kept_{};
-    std::size_t bytes_ = 0;
+    std::array<kept_blocks, bins> kept_{};
 };
 
 /// The same for threads that have no thread_state.

@@ -5,6 +5,7 @@
 #include <coir/base/spinlock.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,14 +20,18 @@ struct free_block {
 /// pages of a slab can be given back when none of its blocks is in use, whichever threads have given them.
 class block_slabs {
 public:
-    /// Sizes are whole cache lines: what a switch touches of a block lies in one.
+    /// Sizes are whole cache lines: what a switch touches of a block lies in two.
     static constexpr std::size_t line = 64;
     static constexpr std::size_t largest = 1024;
     static constexpr std::size_t slab_bytes = std::size_t{64} << 10;
+    /// So many idle ones keep their pages where no hub trims.
+    static constexpr std::size_t most_untrimmed = 64;
 
-    /// Blocks of one size: linked ones, or the room for some, of which nothing has been touched.
+    /// Free blocks of one slab: linked ones, and the room for some that have not been cut, of which nothing has been
+    /// touched.
     struct supply {
         free_block* linked = nullptr;
+        std::uint32_t linked_count = 0;
         char* room = nullptr;
         char* room_end = nullptr;
     };
@@ -34,14 +39,24 @@ public:
     constexpr block_slabs() noexcept = default;
     block_slabs(const block_slabs&) = delete;
 
-    /// `size` is a multiple of `line`. Throws std::bad_alloc.
-    supply take(std::size_t size);
-    /// So many, of one size.
-    void give(free_block* first, std::size_t count) noexcept;
+    /// `size` is a multiple of `line`. Makes the pages of fresh room in one call if all of it will be used. Throws
+    /// std::bad_alloc.
+    supply take(std::size_t size, bool uses_all);
+    /// The first so many, all of one size. Returns the next one.
+    free_block* give(free_block* first, std::size_t count) noexcept;
+    /// What is left of a supply.
+    void give_room(char* room, char* room_end) noexcept;
 
     /// Gives back the pages of slabs that have lain idle since the last call; `most` counts them down. True if idle ones
     /// are left that have pages.
     bool trim(std::size_t& most) noexcept;
+    /// The same for the oldest idle ones, until so many are left.
+    void keep_idle(std::size_t most) noexcept;
+
+    /// One trimmer at a time does it, so that the time between two calls is its period. True if that is `trimmer` now.
+    bool claim(const void* trimmer) noexcept;
+    void release_claim(const void* trimmer) noexcept;
+    void forget_claim() noexcept { trimmer_.store(nullptr, std::memory_order_relaxed); }
 
     /// Around a fork, so that the child finds all in order.
     void lock() noexcept { lock_.lock(); }
@@ -54,7 +69,8 @@ private:
     struct slab : list_hook {
         free_block* free = nullptr;
         std::uint16_t free_count = 0;
-        std::uint16_t count = 0;  // of blocks
+        std::uint16_t uncut = 0;  // blocks that have not been cut yet, at the end
+        std::uint16_t count = 0;  // of all blocks
         std::uint16_t size = 0;   // of a block
     };
     using slab_list = intrusive_list<slab>;
@@ -65,11 +81,16 @@ private:
     static slab& slab_of(void* block) noexcept;
     static std::size_t index_of(const slab& s) noexcept;
     static char* room_of(const slab& s) noexcept;
+    static char* first_block_of(const slab& s) noexcept;
     static char* end_of(const slab& s) noexcept;
+    static void divide(slab& s, std::size_t size) noexcept;
+    static supply empty(slab& s) noexcept;
+    slab* find(std::size_t size, bool& is_bare) noexcept;
+    slab_list& partly_used(const slab& s) noexcept { return partly_used_[s.size / line - 1]; }
+    void enlist(slab& s) noexcept;
+    slab& pop_oldest_idle() noexcept;
+    void make_bare(slab& s) noexcept;
     void add_region();
-    supply cut(slab& s, std::size_t size) noexcept;
-    slab* take_idle() noexcept;
-    static void give_pages_back(slab& s) noexcept;
 
     spinlock lock_;
     std::array<slab_list, largest / line> partly_used_;  // by size
@@ -77,7 +98,7 @@ private:
     slab_list bare_;                                     // the same, and without pages
     std::size_t idle_count_ = 0;
     std::size_t least_idle_ = 0;  // since the last trim
-    std::size_t in_use_ = 0;
+    std::atomic<const void*> trimmer_{nullptr};
 };
 
 /// Never destroyed.

@@ -1,7 +1,6 @@
 #include <coir/fiber/fiber_local.hpp>
 
 #include "fiber/fiber_locals.hpp"
-#include "fiber/stack_slot.hpp"
 
 #include <atomic>
 #include <vector>
@@ -38,15 +37,14 @@ void add_local(std::uint64_t key, std::unique_ptr<void, local_deleter> object) {
     locals->entries.push_back({key, std::move(object)});
 }
 
-void destroy_locals(fiber_core& fiber) noexcept {
-    fiber_locals*& locals = fiber.stack->locals;
-    if (!locals) return;
-    auto& entries = locals->entries;
+void destroy_locals(stack_slot& stack) noexcept {
+    if (!stack.locals) return;
+    auto& entries = stack.locals->entries;
     while (!entries.empty()) {
         const auto last = std::move(entries.back());
         entries.pop_back();
     }
-    delete std::exchange(locals, nullptr);
+    delete std::exchange(stack.locals, nullptr);
 }
 
 }  // namespace coir::detail

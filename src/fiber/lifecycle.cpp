@@ -140,7 +140,7 @@ void unwind(thread_state& thread, fiber_core& fiber) noexcept {
 /// has taken over its stack, and is to be run there. The words are empty then.
 fiber_core& finish_current(thread_state& thread, message& words) noexcept {
     fiber_core& self = *thread.current;
-    if (self.stack->locals) destroy_locals(self);
+    if (self.stack->locals) destroy_locals(*self.stack);
     // What nobody inherits goes while it is alive: a destructor may suspend.
     while (words.sent.has_value() && !heir_of(thread, self, self.switcher)) words.sent = {};
     // Once it reads as dead, whoever drops the last handle, on any thread, frees it: not before it has been left.
@@ -177,6 +177,7 @@ struct abandon_main {
     thread.previous = &from;
     thread.current = &to;
     load_float_control(*thread.main);
+    destroy_late_locals(*to.stack);
 }
 
 /// One fiber, and after it those that are given its stack. It is left from this very frame, so that the processor's

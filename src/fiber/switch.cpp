@@ -1,12 +1,17 @@
 #include "fiber/switch.hpp"
 
+#include "fiber/fiber_locals.hpp"
+
 #include <utility>
 
 namespace coir::detail {
 
 void reap_corpse(thread_state& thread) noexcept {
     fiber_core* dead = std::exchange(thread.corpse, nullptr);
-    if (stack_slot* stack = std::exchange(dead->stack, nullptr)) thread.stacks.release(*stack, dead->context);
+    if (stack_slot* stack = std::exchange(dead->stack, nullptr)) {
+        destroy_late_locals(*stack);
+        thread.stacks.release(*stack, dead->context);
+    }
     if (dead->owns_itself) dead->drop_ref();
 }
 

@@ -84,7 +84,7 @@ void return_to_main(thread_state& thread) noexcept {
     thread.exceptions->caught = thread.main->language.caught;
     thread.exceptions->uncaught = thread.main->language.uncaught;
     take_switcher(left);
-    destroy_locals(left);
+    destroy_locals(*left.stack);
     if (left.is_task()) {
         left.end_early(std::make_exception_ptr(task_cancelled("the task has ended its thread")));
     } else {
@@ -105,7 +105,7 @@ void end_fibers(thread_state& thread) noexcept {
         empty_graveyard(thread);
         unwind_suspended(thread);
     }
-    destroy_locals(*thread.main);
+    destroy_locals(thread.main_stack);
 }
 
 /// Second phase.
@@ -114,9 +114,10 @@ void retire(void* state) noexcept {
     end_fibers(thread);
     while (!thread.fibers.empty()) give_up_on(thread, *thread.fibers.begin(), "did not end with its thread");
     thread.trace = nullptr;
-    while (thread.sched) {
-        thread.sched->retire();
-        empty_graveyard(thread);  // what is destroyed there may make another one
+    while (thread.sched || thread.main_stack.locals) {  // what is destroyed there may make others
+        destroy_locals(thread.main_stack);
+        if (thread.sched) thread.sched->retire();
+        empty_graveyard(thread);
     }
     empty_graveyard(thread);
     thread.graveyard_lock.lock();

@@ -1,4 +1,5 @@
 // How a hub ends with its thread, and how it starts anew in the child of a fork.
+#include "fiber/fiber_locals.hpp"
 #include "fiber/lifecycle.hpp"
 #include "fiber/switch.hpp"
 #include "hub/deadlock.hpp"
@@ -147,6 +148,8 @@ void hub_core::retire() noexcept {
     remote_item* next = remote_.close();
     while (next) std::exchange(next, next->next_remote)->drop();
     posted.free_packs();
+    destroy_locals(*loop_.stack);
+    thread_.blocks.has_trimmer = false;
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
     unhandled_ = nullptr;
     foreign_watches.clear();  // of fibers that have not ended

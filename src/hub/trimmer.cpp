@@ -29,6 +29,8 @@ trimmer::trimmer(thread_state& thread, poller& events, posted_function_store& po
     watch(events);
 }
 
+trimmer::~trimmer() { control_block_slabs().release_claim(this); }
+
 void trimmer::watch(poller& events) {
     alarm_.reset(sys.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
     if (!alarm_) throw_system_error(errno, "making the hub's timerfd");
@@ -51,7 +53,7 @@ void trimmer::set(long nanoseconds) noexcept {
 }
 
 void trimmer::begin_period() noexcept {
-    if (!has_run_) thread_.blocks.clear();
+    thread_.blocks.trim();
     if (!posted_.was_used()) posted_.free_packs();
     unseen_ = std::exchange(has_run_, false) ? thread_.stacks.in_use() : 0;
 }
@@ -67,15 +69,22 @@ void trimmer::on_events(std::uint32_t) noexcept {
         are_warm_left_ = thread_.stacks.trim(most);
         are_stacks_left_ = most == 0;
     }
-    if (!is_at_it_ || are_slabs_left_) {
-        std::size_t most = most_slabs_at_once;
-        are_slabs_warm_ = control_block_slabs().trim(most);
-        are_slabs_left_ = most == 0;
-    }
+    if (!is_at_it_ || are_slabs_left_) trim_slabs();
     is_at_it_ = unseen_ != 0 || are_stacks_left_ || are_slabs_left_;
     const bool is_more_to_come =
         are_warm_left_ || are_slabs_warm_ || has_run_ || thread_.blocks.bytes() != 0 || posted_.has_packs();
     if (is_at_it_ || is_more_to_come) set(is_at_it_ ? short_pause : period);
+}
+
+/// Nothing while another hub does it.
+void trimmer::trim_slabs() noexcept {
+    block_slabs& slabs = control_block_slabs();
+    are_slabs_left_ = are_slabs_warm_ = false;
+    if (!slabs.claim(this)) return;
+    std::size_t most = most_slabs_at_once;
+    are_slabs_warm_ = slabs.trim(most);
+    are_slabs_left_ = most == 0;
+    if (!are_slabs_warm_) slabs.release_claim(this);
 }
 
 bool trimmer::trim() noexcept {

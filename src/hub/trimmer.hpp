@@ -22,6 +22,7 @@ public:
     /// Throws std::system_error.
     trimmer(thread_state& thread, poller& events, posted_function_store& posted);
     trimmer(const trimmer&) = delete;
+    ~trimmer();
 
     /// By the loop, in each round.
     void fibers_ran() noexcept {
@@ -49,6 +50,7 @@ private:
     }
     void set(long nanoseconds) noexcept;
     void begin_period() noexcept;
+    void trim_slabs() noexcept;
     void trim_waiting(std::size_t most) noexcept;
     fiber_core& next_in_turn() noexcept;
 

@@ -5,15 +5,21 @@
 #include "task/leftovers.hpp"
 #include "task/process.hpp"
 
+#include <malloc.h>
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <thread>
 #include <vector>
 
 namespace {
 
+using namespace std::chrono_literals;
 using coir::detail::block_cache;
 using blocks = task_tests::clean_test;
 
@@ -137,6 +143,42 @@ TEST_F(blocks, of_tasks_with_large_alignment_are_aligned) {
         auto t = coir::spawn([w = wide()] { return reinterpret_cast<std::uintptr_t>(&w) % 256 + w.byte; });
         EXPECT_EQ(t.get(), 7u);
     }
+}
+
+void peak(std::size_t count, unsigned seed) {
+    std::vector<coir::task<void>> tasks;
+    for (std::size_t i = 0; i < count; ++i) tasks.push_back(coir::spawn([] {}));
+    for (auto& t : tasks) t.join();
+    std::shuffle(tasks.begin(), tasks.end(), std::mt19937(seed));
+}
+
+TEST_F(blocks, of_a_peak_are_given_back_by_a_busy_hub_in_whatever_order_they_went) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer keeps all for a while";
+    const std::size_t before = resident_bytes();
+    peak(200'000, 1);
+    ::malloc_trim(0);
+    while (resident_bytes() > before + (10u << 20)) coir::spawn([] { coir::this_fiber::sleep_for(1ms); }).join();
+}
+
+TEST_F(blocks, of_a_thread_that_has_ended_keep_few_pages) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer keeps all for a while";
+    const std::size_t before = resident_bytes();
+    for (unsigned i = 0; i < 3; ++i) std::thread([i] { peak(200'000, i); }).join();
+    ::malloc_trim(0);
+    EXPECT_LT(resident_bytes(), before + (20u << 20));
+}
+
+std::atomic<bool> a_fork_handler_spawns{false};
+
+TEST_F(blocks, may_be_used_by_the_fork_handlers_of_others) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer's own allocator does not survive this";
+    const auto use_coir = [] {
+        if (a_fork_handler_spawns && spawn_many() != 0) ::abort();
+    };
+    ::pthread_atfork(use_coir, use_coir, use_coir);
+    a_fork_handler_spawns = true;
+    EXPECT_EQ(task_tests::in_child(spawn_many), 0);
+    a_fork_handler_spawns = false;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The slabs that control blocks are cut from.
 #include "fiber/block_slabs.hpp"
 
+#include <coir/testing/fault.hpp>
+
 #include <sys/mman.h>
 
 #include <gtest/gtest.h>
@@ -25,11 +27,11 @@ bool trim(block_slabs& slabs) {
     return slabs.trim(most);
 }
 
-/// So many blocks, written to. What is taken at a time and not needed goes back.
-std::vector<char*> take(block_slabs& slabs, std::size_t size, std::size_t count) {
+/// At least so many blocks, written to.
+std::vector<char*> take(block_slabs& slabs, std::size_t size, std::size_t count, bool uses_all = false) {
     std::vector<char*> blocks;
     while (blocks.size() < count) {
-        block_slabs::supply some = slabs.take(size);
+        block_slabs::supply some = slabs.take(size, uses_all);
         for (; some.linked; some.linked = some.linked->next) blocks.push_back(reinterpret_cast<char*>(some.linked));
         for (; some.room != some.room_end; some.room += size) blocks.push_back(some.room);
     }
@@ -159,6 +161,48 @@ TEST(block_slabs, threads_that_take_give_and_trim_at_once_share_no_block) {
     for (auto& t : threads) t.join();
     trim(slabs);
     EXPECT_FALSE(trim(slabs)) << "a block is missing";
+}
+
+TEST(block_slabs, without_memory_nothing_is_taken_and_later_it_is) {
+    block_slabs slabs;
+    {
+        const coir::testing::fault no_memory(coir::testing::call::mmap, {.error = ENOMEM});
+        EXPECT_THROW(slabs.take(256, false), std::bad_alloc);
+    }
+    give(slabs, take(slabs, 256, 1'000));
+}
+
+TEST(block_slabs, pages_that_cannot_be_made_at_once_come_when_they_are_touched) {
+    block_slabs slabs;
+    const coir::testing::fault old_kernel(coir::testing::call::madvise, {.error = EINVAL, .times = 1'000});
+    const std::vector<char*> blocks = take(slabs, 256, 10'000, true);
+    EXPECT_GT(old_kernel.failed(), 10u);
+    give(slabs, blocks);
+}
+
+TEST(block_slabs, room_that_is_given_back_is_cut_later) {
+    block_slabs slabs;
+    const block_slabs::supply first = slabs.take(256, false);
+    slabs.give_room(first.room + 256, first.room_end);
+    const block_slabs::supply second = slabs.take(256, false);
+    EXPECT_EQ(second.room, first.room + 256);
+    EXPECT_EQ(second.room_end, first.room_end);
+    slabs.give_room(second.room, second.room_end);
+    give(slabs, {first.room});
+    EXPECT_TRUE(trim(slabs)) << "the slab is idle";
+    EXPECT_FALSE(trim(slabs));
+}
+
+TEST(block_slabs, one_trimmer_at_a_time_has_the_claim) {
+    block_slabs slabs;
+    const int a = 0, b = 0;
+    EXPECT_TRUE(slabs.claim(&a));
+    EXPECT_TRUE(slabs.claim(&a));
+    EXPECT_FALSE(slabs.claim(&b));
+    slabs.release_claim(&b);
+    EXPECT_FALSE(slabs.claim(&b));
+    slabs.release_claim(&a);
+    EXPECT_TRUE(slabs.claim(&b));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -383,6 +384,40 @@ TEST_F(hub_thread, idle_stacks_give_their_pages_back) {
     }
     EXPECT_EQ(stacks.warm_idle(), 0u);
     EXPECT_EQ(coir::spawn([] { return 1; }).get(), 1);
+}
+
+struct sets_when_dropped {
+    explicit sets_when_dropped(coir::fiber_local<int>& l) : local(&l) {}
+    sets_when_dropped(sets_when_dropped&& other) noexcept : local(std::exchange(other.local, nullptr)) {}
+    ~sets_when_dropped() {
+        if (local) **local = 4711;
+    }
+    coir::fiber_local<int>* local;
+};
+
+coir::fiber_local<int> set_late;
+
+struct posts_at_the_end {
+    ~posts_at_the_end() {
+        if (hub) hub->post([dropped = sets_when_dropped(set_late)] {});
+    }
+    std::optional<coir::hub> hub;
+};
+thread_local posts_at_the_end late;
+
+TEST_F(hub_thread, what_is_dropped_at_its_end_leaves_no_fiber_locals_to_the_next_thread) {
+    std::thread([] {
+        late.hub.reset();  // it is made before the hub, so it goes after the fibers
+        late.hub = coir::hub::current();
+        *set_late = 1;
+    }).join();
+    for (int i = 0; i < 3; ++i) {
+        std::thread([] {
+            coir::hub::current();
+            EXPECT_EQ(*set_late, 0);
+            EXPECT_EQ(coir::spawn([] { return *set_late; }).get(), 0);
+        }).join();
+    }
 }
 
 }  // namespace

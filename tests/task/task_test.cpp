@@ -269,4 +269,23 @@ TEST_F(task, a_chain_of_joins_of_any_length) {
     EXPECT_EQ(last.get(), length);
 }
 
+const std::string const_text() { return "text"; }
+
+TEST_F(task, results_may_be_const) {
+    auto t = coir::spawn(const_text);
+    EXPECT_EQ(t.get(), "text");
+    EXPECT_EQ(std::move(t).get(), "text");
+}
+
+struct throws_when_kept {
+    throws_when_kept() = default;
+    throws_when_kept(throws_when_kept&&) { throw std::runtime_error("kept"); }
+};
+
+TEST_F(task, a_result_that_throws_when_it_is_kept_is_the_tasks_error) {
+    auto t = coir::spawn([held = std::make_unique<int>(1)] { return throws_when_kept(); });
+    t.join();
+    EXPECT_EQ(thrown_by([&] { std::move(t).get(); }), "kept");
+}
+
 }  // namespace

@@ -185,4 +185,25 @@ TEST_F(unhandled, a_thousand_that_fail_are_each_told_once) {
     EXPECT_EQ(told_.size(), 1'000u);
 }
 
+TEST_F(unhandled, what_the_handler_makes_of_fiber_locals_is_not_the_next_fibers) {
+    coir::fiber_local<int> local;
+    coir::hub::current().on_unhandled([&](std::string_view, std::exception_ptr) { *local = 42; });
+    // Its parent, the task, has ended by the time it fails: nobody gets the error.
+    coir::fiber failing_late, caller;
+    auto task = coir::spawn([&] {
+        caller = coir::fiber::current();
+        failing_late = coir::fiber([&] {
+            sleep_for(1ms);
+            throw std::runtime_error("lost");
+        });
+        failing_late.switch_to();
+    });
+    yield();
+    coir::spawn([&] { caller.switch_to(); });
+    task.join();
+    while (!failing_late.dead()) sleep_for(1ms);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(coir::spawn([&] { return *local; }).get(), 0);
+    EXPECT_EQ(coir::fiber([&] { return *local; }).switch_to().as<int>(), 0);
+}
+
 }  // namespace

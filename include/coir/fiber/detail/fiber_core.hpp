@@ -212,7 +212,7 @@ public:
     alignas(void*) std::byte own_handle[sizeof(void*)];
 
     std::uint32_t owner_number = 0;    // of the thread that ran it: thread states are used again
-    std::uint32_t failure_number = 0;  // of a task that has failed: how many had before
+    std::uint32_t failure_number = 0;  // the task's: of one that has failed, how many had before; there is room here
 
 protected:
     ~fiber_core() = default;

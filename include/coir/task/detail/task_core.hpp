@@ -119,7 +119,7 @@ public:
 
     bool has_result() const noexcept { return has_result_; }
     /// Requires has_result().
-    kept<R>& result() noexcept { return result_; }
+    auto& result() noexcept { return result_; }
     void drop_result() noexcept override {
         if (std::exchange(has_result_, false)) std::destroy_at(std::addressof(result_));
     }
@@ -135,7 +135,7 @@ protected:
 
 private:
     union {
-        kept<R> result_;
+        std::remove_const_t<kept<R>> result_;
     };
 };
 
