@@ -68,8 +68,8 @@ public:
 
     /// Gives memory back to the system: of stacks, and of slabs of control blocks, that nobody has used since the last
     /// call; what waiting fibers of this thread have left on their stacks, below their frames, when they once went deep;
-    /// and the posted functions that are kept to be used again. True when some is left for a second call. The loop does it by
-    /// itself, some of it every two seconds. Does not suspend; a system call for each waiting fiber. From the hub's
+    /// and the posted functions that are kept to be used again. True when some is left for a second call. The loop does
+    /// it by itself, some of it every two seconds. Does not suspend; a system call for each waiting fiber. From the hub's
     /// thread.
     bool trim() noexcept;
 

@@ -173,9 +173,8 @@ public:
     }
     /// What nearly always holds, and then nothing can have to be thrown into it before it suspends.
     bool is_undisturbed() const noexcept {
-        if (!interrupts.empty()) [[unlikely]]
-            return false;
-        return !switcher && !exiting && !is_loop;
+        const bool is_called = switcher != nullptr;
+        return !(!interrupts.empty() | is_called | exiting | is_loop);  // one branch instead of four
     }
 
     // --- what an explicit switch or a park touches too
