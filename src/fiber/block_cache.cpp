@@ -40,12 +40,7 @@ void unlock_all() noexcept {
 
 /// The child of a fork is to find all in order. Registered before other handlers can be, so that between the two calls
 /// none of them runs: they may use coir.
-[[gnu::constructor(101)]] void watch_forks() {
-    ::pthread_atfork(lock_all, unlock_all, [] {
-        unlock_all();
-        control_block_slabs().forget_claim();
-    });
-}
+[[gnu::constructor(101)]] void watch_forks() { ::pthread_atfork(lock_all, unlock_all, unlock_all); }
 
 }  // namespace
 

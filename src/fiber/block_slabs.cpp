@@ -47,6 +47,7 @@ block_slabs::supply block_slabs::take(std::size_t size, bool uses_all) {
 
 /// Off all lists. Null when there must be another region first.
 block_slabs::slab* block_slabs::find(std::size_t size, bool& is_bare) noexcept {
+    is_bare = false;
     if (slab* s = partly_used_[size / line - 1].pop_front()) return s;
     slab* s = idle_.pop_front();
     is_bare = s == nullptr;
@@ -153,12 +154,11 @@ void block_slabs::make_bare(slab& s) noexcept {
     bare_.push_front(s);
 }
 
-bool block_slabs::claim(const void* trimmer) noexcept {
-    const void* who = nullptr;
-    return trimmer_.compare_exchange_strong(who, trimmer) || who == trimmer;
+bool block_slabs::is_due(std::int64_t now, std::int64_t span) noexcept {
+    std::int64_t due = next_look_.load();
+    const bool is_early = now < due && due <= now + span;  // later still: the clock has been put back
+    return !is_early && next_look_.compare_exchange_strong(due, now + span);
 }
-
-void block_slabs::release_claim(const void* trimmer) noexcept { trimmer_.compare_exchange_strong(trimmer, nullptr); }
 
 block_slabs::slab& block_slabs::slab_of(void* block) noexcept {
     return region::of(block).slabs[address_of(block) % region::bytes / slab_bytes];

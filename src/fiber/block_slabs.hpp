@@ -53,10 +53,9 @@ public:
     /// The same for the oldest idle ones, until so many are left.
     void keep_idle(std::size_t most) noexcept;
 
-    /// One trimmer at a time does it, so that the time between two calls is its period. True if that is `trimmer` now.
-    bool claim(const void* trimmer) noexcept;
-    void release_claim(const void* trimmer) noexcept;
-    void forget_claim() noexcept { trimmer_.store(nullptr, std::memory_order_relaxed); }
+    /// Whether whoever asks is to trim, now and once: the first that comes after `span` (nanoseconds) has gone by since
+    /// the last one. So many hubs look after them, and the time from one look to the next is the same.
+    bool is_due(std::int64_t now, std::int64_t span) noexcept;
 
     /// Around a fork, so that the child finds all in order.
     void lock() noexcept { lock_.lock(); }
@@ -98,7 +97,7 @@ private:
     slab_list bare_;                                     // the same, and without pages
     std::size_t idle_count_ = 0;
     std::size_t least_idle_ = 0;  // since the last trim
-    std::atomic<const void*> trimmer_{nullptr};
+    std::atomic<std::int64_t> next_look_{0};
 };
 
 /// Never destroyed.

@@ -41,10 +41,10 @@ hub_core::hub_core(thread_state& thread)
       trimmer_(thread, *poller_, posted),
       loop_(*this) {
     new (handle_room_) hub(this);
-    thread.blocks.has_trimmer = true;
     thread.number_fiber(loop_);
     loop_.owner = &thread;
     start_on_some_stack(thread, loop_, *thread.current);
+    thread.blocks.has_trimmer = true;
 }
 
 hub_core::~hub_core() = default;

@@ -5,6 +5,7 @@
 #include "fiber/thread_state.hpp"
 #include "hub/posted_function.hpp"
 
+#include <coir/base/deadline.hpp>
 #include <coir/base/error.hpp>
 
 #include <algorithm>
@@ -28,8 +29,6 @@ trimmer::trimmer(thread_state& thread, poller& events, posted_function_store& po
     : thread_(thread), posted_(posted) {
     watch(events);
 }
-
-trimmer::~trimmer() { control_block_slabs().release_claim(this); }
 
 void trimmer::watch(poller& events) {
     alarm_.reset(sys.timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -76,15 +75,15 @@ void trimmer::on_events(std::uint32_t) noexcept {
     if (is_at_it_ || is_more_to_come) set(is_at_it_ ? short_pause : period);
 }
 
-/// Nothing while another hub does it.
+/// Nothing if another hub has done it: that one comes again as long as something is left.
 void trimmer::trim_slabs() noexcept {
     block_slabs& slabs = control_block_slabs();
+    const bool is_mine = are_slabs_left_ || slabs.is_due(steady_now(), period / 4 * 3);
     are_slabs_left_ = are_slabs_warm_ = false;
-    if (!slabs.claim(this)) return;
+    if (!is_mine) return;
     std::size_t most = most_slabs_at_once;
     are_slabs_warm_ = slabs.trim(most);
     are_slabs_left_ = most == 0;
-    if (!are_slabs_warm_) slabs.release_claim(this);
 }
 
 bool trimmer::trim() noexcept {

@@ -22,7 +22,6 @@ public:
     /// Throws std::system_error.
     trimmer(thread_state& thread, poller& events, posted_function_store& posted);
     trimmer(const trimmer&) = delete;
-    ~trimmer();
 
     /// By the loop, in each round.
     void fibers_ran() noexcept {

@@ -149,7 +149,8 @@ TEST(block_slabs, threads_that_take_give_and_trim_at_once_share_no_block) {
             for (std::size_t n = random() % (mine.size() + 1); n > 0; --n) {
                 const auto [block, size_of_it] = mine.back();
                 mine.pop_back();
-                for (std::size_t i = 0; i < size_of_it; ++i) ASSERT_EQ(block[i], static_cast<char>(seed));
+                ASSERT_TRUE(
+                    std::all_of(block, block + size_of_it, [&](char c) { return c == static_cast<char>(seed); }));
                 give(slabs, {block});
             }
             if (random() % 8 == 0) trim(slabs);
@@ -193,16 +194,14 @@ TEST(block_slabs, room_that_is_given_back_is_cut_later) {
     EXPECT_FALSE(trim(slabs));
 }
 
-TEST(block_slabs, one_trimmer_at_a_time_has_the_claim) {
+TEST(block_slabs, of_all_who_look_after_them_one_does_it_in_each_span) {
     block_slabs slabs;
-    const int a = 0, b = 0;
-    EXPECT_TRUE(slabs.claim(&a));
-    EXPECT_TRUE(slabs.claim(&a));
-    EXPECT_FALSE(slabs.claim(&b));
-    slabs.release_claim(&b);
-    EXPECT_FALSE(slabs.claim(&b));
-    slabs.release_claim(&a);
-    EXPECT_TRUE(slabs.claim(&b));
+    EXPECT_TRUE(slabs.is_due(1'000, 100));
+    EXPECT_FALSE(slabs.is_due(1'000, 100));
+    EXPECT_FALSE(slabs.is_due(1'099, 100));
+    EXPECT_TRUE(slabs.is_due(1'100, 100));
+    EXPECT_FALSE(slabs.is_due(1'101, 100));
+    EXPECT_TRUE(slabs.is_due(10, 100)) << "a clock that has been put back does not stop it";
 }
 
 }  // namespace
