@@ -13,6 +13,9 @@ namespace {
 /// So long the lock of the slabs may be held at a time.
 constexpr std::size_t most_at_once = 256;
 
+/// More than fall idle between two calls of shrink(), which may be under the lock of the shared cache.
+constexpr std::size_t most_slabs_at_once = 32;
+
 void give_to_slabs(free_block* first, std::size_t count) noexcept {
     while (count > 0) {
         const std::size_t some = std::min(count, most_at_once);
@@ -59,7 +62,7 @@ void block_cache::shrink(kept_blocks& kept, std::uint32_t size) noexcept {
     kept.linked = control_block_slabs().give(kept.linked, most_at_once);
     kept.bytes -= static_cast<std::uint32_t>(most_at_once) * size;
     kept.least = std::min(kept.least, kept.bytes);
-    if (!has_trimmer) control_block_slabs().keep_idle(block_slabs::most_untrimmed);
+    if (!has_trimmer) control_block_slabs().keep_idle(block_slabs::most_untrimmed, most_slabs_at_once);
 }
 
 void block_cache::give_all_back(kept_blocks& kept, std::uint32_t size) noexcept {
@@ -86,7 +89,7 @@ void block_cache::trim() noexcept {
 
 void block_cache::clear() noexcept {
     for (std::size_t bin = 0; bin < bins; ++bin) give_all_back(kept_[bin], size_of(bin));
-    if (!has_trimmer) control_block_slabs().keep_idle(block_slabs::most_untrimmed);
+    if (!has_trimmer) control_block_slabs().keep_idle(block_slabs::most_untrimmed, static_cast<std::size_t>(-1));
 }
 
 std::size_t block_cache::bytes() const noexcept {

@@ -127,8 +127,8 @@ bool block_slabs::trim(std::size_t& most) noexcept {
     return idle_count_ != 0;
 }
 
-void block_slabs::keep_idle(std::size_t most) noexcept {
-    for (;;) {
+void block_slabs::keep_idle(std::size_t most, std::size_t at_once) noexcept {
+    for (; at_once > 0; --at_once) {
         slab* s = nullptr;
         {
             const std::lock_guard guard(lock_);

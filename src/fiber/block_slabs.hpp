@@ -50,8 +50,8 @@ public:
     /// Gives back the pages of slabs that have lain idle since the last call; `most` counts them down. True if idle ones
     /// are left that have pages.
     bool trim(std::size_t& most) noexcept;
-    /// The same for the oldest idle ones, until so many are left.
-    void keep_idle(std::size_t most) noexcept;
+    /// The same for the oldest idle ones, until `most` are left, but for no more than `at_once` of them.
+    void keep_idle(std::size_t most, std::size_t at_once) noexcept;
 
     /// Whether whoever asks is to trim, now and once: the first that comes after `span` (nanoseconds) has gone by since
     /// the last one. So many hubs look after them, and the time from one look to the next is the same.

@@ -40,6 +40,7 @@ TEST(block_cache, gives_back_what_was_freed_last_for_the_same_size) {
     EXPECT_EQ(cache.take(300), a);
     EXPECT_EQ(cache.take(100), other);
     cache.give(a, 300), cache.give(b, 300), cache.give(other, 100);
+    cache.clear();
 }
 
 TEST(block_cache, serves_sizes_that_share_a_bin_with_room_for_each) {
@@ -52,6 +53,27 @@ TEST(block_cache, serves_sizes_that_share_a_bin_with_room_for_each) {
         std::memset(block, 2, size + 1);  // the sanitizer's to notice
         cache.give(block, size + 1);
     }
+    cache.clear();
+}
+
+TEST(block_cache, gives_back_what_was_not_needed_from_one_trim_to_the_next) {
+    if (!keeps_any) GTEST_SKIP() << "a sanitizer is to see each use after the end";
+    block_cache cache;
+    const auto use = [&](std::size_t count) {
+        std::vector<void*> taken;
+        for (std::size_t i = 0; i < count; ++i) taken.push_back(cache.take(256));
+        for (void* block : taken) cache.give(block, 256);
+    };
+    use(1'000);
+    const std::size_t all = cache.bytes();
+    EXPECT_GE(all, 1'000u * 256);
+    cache.trim();
+    EXPECT_EQ(cache.bytes(), all) << "they were needed";
+    use(10);
+    cache.trim();
+    EXPECT_EQ(cache.bytes(), 10u * 256);
+    cache.trim();
+    EXPECT_EQ(cache.bytes(), 0u);
 }
 
 TEST(block_cache, keeps_no_more_than_a_megabyte) {

@@ -181,6 +181,19 @@ TEST(block_slabs, pages_that_cannot_be_made_at_once_come_when_they_are_touched) 
     give(slabs, blocks);
 }
 
+TEST(block_slabs, so_many_idle_ones_as_are_asked_for_keep_their_pages) {
+    block_slabs slabs;
+    const std::vector<char*> blocks = take(slabs, 256, 10'000);
+    give(slabs, blocks);
+    const std::size_t pages = resident_pages(blocks);
+    slabs.keep_idle(4, 1);
+    EXPECT_GE(resident_pages(blocks), pages - 16) << "one at once";
+    EXPECT_LT(resident_pages(blocks), pages);
+    slabs.keep_idle(4, all);
+    EXPECT_LE(resident_pages(blocks), 4u * 16);
+    EXPECT_GE(resident_pages(blocks), 3u * 15);
+}
+
 TEST(block_slabs, room_that_is_given_back_is_cut_later) {
     block_slabs slabs;
     const block_slabs::supply first = slabs.take(256, false);
