@@ -39,6 +39,12 @@ constexpr std::size_t float_control_size = sizeof(unsigned) + sizeof(unsigned sh
 
 const unsigned carried_float_flags = mxcsr_leads_context() ? sticky_float_flags : 0;
 
+COIR_SWITCH_FUNCTION void load_sticky_flags(thread_state& thread, unsigned word) noexcept {
+    thread.float_flags = word & sticky_float_flags;
+    const unsigned now = (read_mxcsr() & ~sticky_float_flags) | thread.float_flags;
+    asm volatile("ldmxcsr %0" : : "m"(now));
+}
+
 void copy_float_control(const fiber_core& origin, void* context) noexcept {
     if (is_float_control_known()) std::memcpy(context, origin.context, float_control_size);
 }

@@ -39,16 +39,15 @@ inline unsigned read_mxcsr() noexcept {
     std::memcpy(target, &word, sizeof word);
 }
 
+void load_sticky_flags(thread_state& thread, unsigned word) noexcept;
+
 /// After it: what the origin has raised or cleared since then holds for the thread.
 [[gnu::always_inline]] inline COIR_UNINSTRUMENTED void keep_sticky_flags(thread_state& thread,
                                                                          const void* origin) noexcept {
     unsigned word;
     std::memcpy(&word, origin, sizeof word);
-    if (((word ^ thread.float_flags) & carried_float_flags) == 0) [[likely]]
-        return;
-    thread.float_flags = word & sticky_float_flags;
-    const unsigned now = (read_mxcsr() & ~sticky_float_flags) | thread.float_flags;
-    asm volatile("ldmxcsr %0" : : "m"(now));
+    if (((word ^ thread.float_flags) & carried_float_flags) != 0) [[unlikely]]
+        load_sticky_flags(thread, word);
 }
 
 /// A new context gets the control words of `origin`, which is not running.

@@ -77,6 +77,7 @@ bool hub_core::try_start(fiber_core& task) noexcept {
 fiber_core& hub_core::next_to_run() noexcept { return take_next(); }
 
 fiber_core& hub_core::start_next(fiber_core& task) noexcept {
+    if (task.is_started()) return now_running(task);  // it has never left its stack
     if (task.is_dead() || !take_over(thread_, task, *thread_.main)) [[unlikely]]
         return start_or_find_next(task);
     count_as_started(thread_, task);
@@ -115,12 +116,15 @@ bool hub_core::adopt_task(bool may_steal) noexcept {
 }
 
 void hub_core::yield() {
-    fiber_core& self = *thread_.current;
-    if (!self.is_undisturbed()) [[unlikely]]
-        throw_if_interrupted();
-    self.set_state(fiber_state::queued);
-    ready_.push(self);
-    switch_away();
+    thread_state& thread = thread_;
+    if (!thread.current->is_undisturbed()) [[unlikely]]
+        return yield_if_not_interrupted();
+    yield_unchecked(thread);
+}
+
+void hub_core::yield_if_not_interrupted() {
+    throw_if_interrupted();
+    yield_unchecked(thread_);
 }
 
 void hub_core::yield_until_parked() {
@@ -164,7 +168,7 @@ void hub_core::interrupt(fiber_core& fiber, coir::detail::interrupt& what) noexc
         blocked->waiting->interrupt_with(what.to_throw(), what.cancels());
         make_ready(*blocked);
     } else {
-        fiber.interrupts.push_back(what);
+        fiber.add_interrupt(what);
     }
 }
 

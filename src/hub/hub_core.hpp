@@ -75,11 +75,13 @@ public:
     // --- what the current fiber asks for
 
     /// Switches away from the current fiber, which is parked or queued, and returns when it runs again.
-    [[gnu::always_inline]] void switch_away() {
+    [[gnu::always_inline]] void switch_away() { switch_away(thread_); }
+    /// The same, of one who has it at hand.
+    [[gnu::always_inline]] void switch_away(thread_state& thread) {
         fiber_core& next = take_next();
-        if (&next == thread_.current) return;
-        switch_context(thread_, next);
-        arrived(thread_);
+        if (&next == thread.current) return;
+        switch_context(thread, next);
+        arrived(thread);
     }
     /// Lets the others that are ready run first. A cancellation point.
     void yield();
@@ -178,7 +180,7 @@ private:
         fiber_core* next = budget_ > 0 ? ready_.pop() : nullptr;
         if (!next) return find_next();
         --budget_;
-        return next->is_started() ? now_running(*next) : start_next(*next);
+        return next->context ? now_running(*next) : start_next(*next);
     }
     /// The same when that is a task that is to be started: at once, if it can go on where another one has ended.
     fiber_core& start_next(fiber_core& task) noexcept;
@@ -195,6 +197,13 @@ private:
         fiber.set_state(fiber_state::queued);
         ready_.push(fiber);
     }
+    [[gnu::always_inline]] void yield_unchecked(thread_state& thread) {
+        fiber_core& self = *thread.current;
+        self.set_state(fiber_state::queued);
+        ready_.push(self);
+        switch_away(thread);
+    }
+    void yield_if_not_interrupted();
     void make_first_ready(fiber_core& fiber) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;

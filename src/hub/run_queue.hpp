@@ -49,7 +49,7 @@ public:
     /// Fetches the frames of so many: those of all functions that are to return, from the wait for input to who asked.
     void prefetch_first(int count) const noexcept {
         for (fiber_core* fiber = first_; fiber && count > 0; fiber = fiber->next_ready, --count) {
-            if (fiber->context) prefetch_frames(*fiber, 12);
+            if (fiber->context) prefetch_frames(*fiber, 704);
         }
     }
 

@@ -86,6 +86,7 @@ interrupt* pending_interrupt(thread_state& thread) noexcept {
 
 bool is_interrupted(thread_state& thread) noexcept {
     fiber_core& self = *thread.current;
+    self.may_have_interrupts = !self.interrupts.empty();
     return self.is_loop || pending_interrupt(thread) ||
            (self.exiting && self.is_interruptible(thread.exceptions->uncaught));
 }

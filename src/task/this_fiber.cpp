@@ -8,7 +8,17 @@ namespace coir {
 
 namespace this_fiber {
 
-void yield() { detail::hub_core::current().yield(); }
+namespace {
+
+[[gnu::noinline]] void make_hub_and_yield() { detail::hub_core::current().yield(); }
+
+}  // namespace
+
+void yield() {
+    if (detail::hub_core* hub = detail::hub_core::of_this_thread()) [[likely]]
+        return hub->yield();
+    make_hub_and_yield();
+}
 
 void sleep_for(time_span span) { sleep_until(deadline::after(span)); }
 

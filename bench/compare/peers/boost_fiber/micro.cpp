@@ -29,28 +29,35 @@ auto spawn(fibers::launch when, Stacks& stacks, Body body) {
     return result;
 }
 
+/// What the fibers of a crowd share.
+struct crowd {
+    long turns = 0, wake_at = 0;
+    bool stop = false;
+    fibers::buffered_channel<bool> woken{2};
+};
+
+void take_turns(crowd& all) {
+    for (; !all.stop; boost::this_fiber::yield()) {
+        if (++all.turns == all.wake_at) all.woken.push(true);
+    }
+}
+
 /// p.size fibers take turns while this one waits. The one that wakes it does so early: all others have their turns
 /// before it does.
 outcome yield(const plan& p) {
-    long turns = 0, wake_at = 0;
-    bool stop = false;
-    fibers::buffered_channel<bool> woken(2);
-    std::vector<fibers::fiber> all(static_cast<std::size_t>(p.size));
-    for (auto& f : all) {
-        f = fibers::fiber(std::allocator_arg, fibers::fixedsize_stack(stack_size), [&] {
-            for (; !stop; boost::this_fiber::yield()) {
-                if (++turns == wake_at) woken.push(true);
-            }
-        });
+    crowd all;
+    std::vector<fibers::fiber> members(static_cast<std::size_t>(p.size));
+    for (auto& f : members) {
+        f = fibers::fiber(std::allocator_arg, fibers::fixedsize_stack(stack_size), [&] { take_turns(all); });
     }
     const outcome o = p.repeat(p.size, [&](long n) {
-        const long before = turns;
-        wake_at = before + n - (p.size - 1);
-        woken.value_pop();
-        return turns - before;
+        const long before = all.turns;
+        all.wake_at = before + n - (p.size - 1);
+        all.woken.value_pop();
+        return all.turns - before;
     });
-    stop = true;
-    for (auto& f : all) f.join();
+    all.stop = true;
+    for (auto& f : members) f.join();
     return o;
 }
 

@@ -16,28 +16,33 @@ using measure::plan;
 
 constexpr coir::spawn_options small{.stack_size = 64 * 1024};
 
-/// p.size tasks take turns while this one waits. The one that wakes it does so early: all others have their turns
-/// before it does.
-outcome yield(const plan& p) {
+/// What the tasks of a crowd share.
+struct crowd {
     long turns = 0, wake_at = 0;
     bool stop = false;
     coir::event woken;
-    std::vector<coir::task<void>> tasks(static_cast<std::size_t>(p.size));
-    for (auto& t : tasks) {
-        t = coir::spawn(small, [&] {
-            for (; !stop; coir::this_fiber::yield()) {
-                if (++turns == wake_at) woken.set();
-            }
-        });
+};
+
+void take_turns(crowd& all) {
+    for (; !all.stop; coir::this_fiber::yield()) {
+        if (++all.turns == all.wake_at) all.woken.set();
     }
+}
+
+/// p.size tasks take turns while this one waits. The one that wakes it does so early: all others have their turns
+/// before it does.
+outcome yield(const plan& p) {
+    crowd all;
+    std::vector<coir::task<void>> tasks(static_cast<std::size_t>(p.size));
+    for (auto& t : tasks) t = coir::spawn(small, [&] { take_turns(all); });
     const outcome o = p.repeat(p.size, [&](long n) {
-        const long before = turns;
-        wake_at = before + n - (p.size - 1);
-        woken.wait();
-        woken.clear();
-        return turns - before;
+        const long before = all.turns;
+        all.wake_at = before + n - (p.size - 1);
+        all.woken.wait();
+        all.woken.clear();
+        return all.turns - before;
     });
-    stop = true;
+    all.stop = true;
     for (auto& t : tasks) t.join();
     return o;
 }

@@ -43,7 +43,7 @@ inline context& pop() {
     if (!first) {
         last_link = &first;
     } else if (first->resume) {
-        for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<char*>(first->resume) + line * 64);
+        for (int line = 0; line < 2; ++line) __builtin_prefetch(static_cast<char*>(first->resume) + line * 64);
         __builtin_prefetch(first->next);
     }
     return c;
