@@ -155,7 +155,6 @@ fiber_core& finish_current(thread_state& thread, message& words) noexcept {
 struct abandon_main {
     ~abandon_main() {
         if (thread.sched) thread.sched->abandon(*thread.main);
-        thread.main->waiting = nullptr;
         thread.main->set_state(fiber_state::running);
         forget_frames(thread.main_stack.low, thread.main_stack.size);
     }

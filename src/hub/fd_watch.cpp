@@ -1,6 +1,7 @@
 #include "hub/fd_watch.hpp"
 
 #include "base/syscall.hpp"
+#include "hub/waiter_inline.hpp"
 
 #include <coir/base/error.hpp>
 
@@ -38,9 +39,14 @@ wake_reason fd_watch::wait(direction d, deadline limit) {
     if (is_closed()) return wake_reason::closed;
     if (home_ != &hub || home_generation_ != fork_generation()) bind(hub);
     if (may(d)) return wake_reason::ready;
+    if (must_not_wait(hub.thread())) [[unlikely]] {
+        lock.unlock();
+        throw_if_interrupted();
+    }
     const counted_waiter counted(hub);
     waiter self({d == direction::read ? "readable" : "writable", nullptr, fd_});
-    return self.wait(waiters_[index(d)], lock, limit);
+    will_wake(&self, hub.thread().current);
+    return self.wait_unchecked(hub, waiters_[index(d)], *lock.release(), limit);
 }
 
 /// Under the lock. What became ready before is reported by the new registration.
@@ -91,16 +97,17 @@ void fd_watch::on_events(std::uint32_t events) noexcept {
     if (home_ != hub_core::of_this_thread()) return;  // it has moved on: its new hub hears the same
     more_to_read_.store((events & more_than_data) != 0, std::memory_order_relaxed);
     // All of them: what one leaves unread, or the end that each must see, brings no further edge.
-    wait_queue woken;
+    taken_nodes woken;
     if (events & readable) {
         try_again(direction::read);
-        woken.splice_back(waiters_[index(direction::read)]);
+        woken.take_all(waiters_[index(direction::read)]);
     }
     if (events & writable) {
         try_again(direction::write);
-        woken.splice_back(waiters_[index(direction::write)]);
+        woken.take_all(waiters_[index(direction::write)]);
     }
-    if (!woken.empty()) notify_all(woken, lock);
+    lock.unlock();
+    woken.notify(wake_reason::ready);
 }
 
 }  // namespace coir::detail

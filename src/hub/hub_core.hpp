@@ -193,7 +193,6 @@ private:
         return next;
     }
     void queue(fiber_core& fiber) noexcept {
-        fiber.waiting = nullptr;
         fiber.set_state(fiber_state::queued);
         ready_.push(fiber);
     }
@@ -207,7 +206,6 @@ private:
     void make_first_ready(fiber_core& fiber) noexcept;
     void run_remote_items() noexcept;
     void wait_for_events() noexcept;
-    void poll_or_sleep() noexcept;
     void expire_timers() noexcept;
     void run_fibers() noexcept;
     void sleep_until(std::int64_t until) noexcept;

@@ -45,17 +45,9 @@ void hub_core::run_remote_items() noexcept {
     }
 }
 
-/// Takes in what the kernel has. Who is ready then, where nobody was before, has waited for long: what it left on its
-/// stack is fetched, for all of them at once.
+/// Takes in what the kernel has. Waits for it only if nobody is ready.
 void hub_core::wait_for_events() noexcept {
     events_ = 0;
-    const bool was_idle = ready_.empty();
-    poll_or_sleep();
-    if (was_idle) ready_.prefetch_first(events_);
-}
-
-/// Waits only if nobody is ready.
-void hub_core::poll_or_sleep() noexcept {
     if (!ready_.empty() || polling_) return void(events_ = poller_->wait(0, *this));
     if (!source) return sleep_until(idle_until());
     if (source->start_sleep()) {

@@ -3,6 +3,7 @@
 
 #include <coir/base/unique_fd.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 namespace coir::detail {
@@ -13,8 +14,26 @@ public:
     /// On the hub's thread, on the loop's stack, before any fiber runs.
     virtual void on_events(std::uint32_t events) noexcept = 0;
 
+    /// Fetches what on_events will touch of the fiber that it wakes, and what that fiber will of its stack: the registers
+    /// below its waiter, and the functions above that wait for input, up to the start of their buffer.
+    void prefetch_woken() const noexcept {
+        constexpr int registers = 96, lines = 8;
+        const char* waiter = static_cast<const char*>(waiter_.load(std::memory_order_relaxed));
+        for (int line = 0; line < lines; ++line) __builtin_prefetch(waiter - registers + line * 64);
+        __builtin_prefetch(fiber_.load(std::memory_order_relaxed));
+    }
+
 protected:
     ~poll_target() = default;
+    /// The latest to wait. Only a hint: it may have gone when the event comes.
+    void will_wake(const void* waiter, const void* fiber) noexcept {
+        waiter_.store(waiter, std::memory_order_relaxed);
+        fiber_.store(fiber, std::memory_order_relaxed);
+    }
+
+private:
+    std::atomic<const void*> waiter_{nullptr};
+    std::atomic<const void*> fiber_{nullptr};
 };
 
 /// Gets the events of descriptors that coir does not own: by key, because who asked may be gone when they come.

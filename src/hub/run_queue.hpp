@@ -46,13 +46,6 @@ public:
         pop_first();
     }
 
-    /// Fetches the frames of so many: those of all functions that are to return, from the wait for input to who asked.
-    void prefetch_first(int count) const noexcept {
-        for (fiber_core* fiber = first_; fiber && count > 0; fiber = fiber->next_ready, --count) {
-            if (fiber->context) prefetch_frames(*fiber, 704);
-        }
-    }
-
     template <class Function>
     void for_each(Function function) const {
         for (fiber_core* fiber = first_; fiber; fiber = fiber->next_ready) function(*fiber);

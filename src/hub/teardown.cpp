@@ -178,9 +178,7 @@ void hub_core::after_fork() {
             fiber.set_state(fiber_state::dead);
         }
     }
-    if (self->is_main()) {
-        thread_.main->waiting = nullptr;
-    } else {
+    if (!self->is_main()) {
         if (thread_.main->state() == fiber_state::parked) thread_.main->waiting->abandon_after_fork();
         thread_.main->set_state(fiber_state::dead);
         if (!self->is_loop) thread_.fibers.push_back(*self);

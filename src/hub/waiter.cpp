@@ -264,14 +264,13 @@ void waiter::tell_abandoner() noexcept {
     while (is_abandoning_.load()) pause.once();
 }
 
-bool waiter::is_of_this_thread() const noexcept {
-    return fiber_ && fiber_->owner.load(std::memory_order_relaxed) == this_thread_state;
-}
+bool waiter::is_of_this_thread() const noexcept { return fiber_ && home_ == hub_core::of_this_thread(); }
 
 void waiter::run_on_hub(hub_core&) noexcept { wake_fiber(); }
 
 bool waiter::abandon() noexcept {
-    if (!lock_) return fiber_->waiting == this;  // nobody can wake it but its own hub
+    // Nobody can wake it but its own hub.
+    if (!lock_) return fiber_->state() == fiber_state::parked && fiber_->waiting == this;
     is_abandoning_.store(true);
     bool was_waiting = false;
     spin_wait pause;
@@ -300,19 +299,10 @@ void waiter::interrupt_with(std::exception_ptr error, fiber_core* cancelled) noe
 }
 
 void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason) noexcept {
-    // Off their queue, they are linked by `prev` alone: a limit that runs out now must find them taken.
-    list_hook* first = nullptr;
-    list_hook** last = &first;
-    while (wait_node* node = take_first(queue)) {
-        *last = node;
-        last = &node->prev;
-    }
+    taken_nodes taken;
+    taken.take_all(queue);
     lock.unlock();
-    while (first) {
-        auto* node = static_cast<wait_node*>(std::exchange(first, first->prev));
-        node->prev = nullptr;
-        node->notify(reason);
-    }
+    taken.notify(reason);
 }
 
 bool notify_one(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason) noexcept {

@@ -81,13 +81,16 @@ struct disturbances {
     bool may_have_interrupts = false;  // false only if there are none
 };
 
-/// What a yield touches of a fiber: one line of the cache, which comes first in it.
+/// What a yield or a wait touches of a fiber: one line of the cache, which comes first in it.
 struct switch_line : disturbances {
     ref_count refs;
     void* context = nullptr;  // an fcontext_t, while it does not run; null until then
     language_state language;
-    fiber_core* next_ready = nullptr;  // on the run queue
-    fiber_core* switcher = nullptr;    // who is suspended in a switch_to into this one
+    union {
+        fiber_core* next_ready = nullptr;  // while queued: behind it on the run queue
+        waiter* waiting;                   // while parked
+    };
+    fiber_core* switcher = nullptr;  // who is suspended in a switch_to into this one
 
 protected:
     std::atomic<fiber_state> state_{fiber_state::unstarted};
@@ -185,12 +188,11 @@ public:
         may_have_interrupts = true;
     }
 
-    // --- what an explicit switch or a park touches too
+    // --- what an explicit switch touches too
     intrusive_list<interrupt> interrupts;       // pending, oldest first
     std::atomic<thread_state*> owner{nullptr};  // set by the first run
     stack_slot* stack = nullptr;                // while started and not dead
     fiber_core* switched_to = nullptr;          // while suspended in switch_to: into whom
-    waiter* waiting = nullptr;                  // while parked
 
 private:
     const role role_;
@@ -238,10 +240,11 @@ private:
 /// Fetches what lies where a suspended fiber was left: the saved registers and the first frames. No line too many, since
 /// each costs as much as one that is missed when there are more fibers than the caches hold. 88 bytes are what a yield
 /// loads before it is back in its caller.
-inline void prefetch_frames(const fiber_core& fiber, std::size_t bytes = 88) noexcept {
+inline void prefetch_frames(const fiber_core& fiber) noexcept {
     const char* left_at = static_cast<const char*>(fiber.context);
-    for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(left_at + at);
-    __builtin_prefetch(left_at + bytes - 1);
+    __builtin_prefetch(left_at);
+    __builtin_prefetch(left_at + 64);
+    __builtin_prefetch(left_at + 87);
 }
 
 /// What the start of a task will touch of it, but for the first line.

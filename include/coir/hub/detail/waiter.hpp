@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace coir::detail {
 
@@ -166,6 +167,31 @@ private:
 
 /// Throws what is pending for the current fiber, if it may be interrupted now. Every suspension starts with it.
 void throw_if_interrupted();
+
+/// Nodes on their way from their queues to being woken. They are linked by `prev` alone: a limit that runs out meanwhile
+/// must find them taken.
+class taken_nodes {
+public:
+    /// Under the lock of the queue.
+    void take_all(wait_queue& queue) noexcept {
+        while (wait_node* node = take_first(queue)) {
+            *last_ = node;
+            last_ = &node->prev;
+        }
+    }
+    /// Once, without the lock.
+    void notify(wake_reason reason) noexcept {
+        while (first_) {
+            auto* node = static_cast<wait_node*>(std::exchange(first_, first_->prev));
+            node->prev = nullptr;
+            node->notify(reason);
+        }
+    }
+
+private:
+    list_hook* first_ = nullptr;
+    list_hook** last_ = &first_;
+};
 
 /// Takes all of a queue, and wakes them after the lock has been released.
 void notify_all(wait_queue& queue, std::unique_lock<spinlock>& lock, wake_reason reason = wake_reason::ready) noexcept;
