@@ -31,6 +31,7 @@ struct block_slabs::region {
         return *reinterpret_cast<region*>(address_of(inside) / bytes * bytes);
     }
     slab slabs[slabs_per_region];
+    std::atomic<bool> may_be_huge{false};
 };
 
 block_slabs::supply block_slabs::take(std::size_t size, bool uses_all) {
@@ -147,8 +148,11 @@ block_slabs::slab& block_slabs::pop_oldest_idle() noexcept {
     return oldest;
 }
 
-/// Not under the lock: it takes a while.
+/// Not under the lock: it takes a while. The kernel is not to make what is left into huge pages again, and what has gone
+/// with it.
 void block_slabs::make_bare(slab& s) noexcept {
+    region& home = region::of(&s);
+    if (home.may_be_huge.exchange(false)) sys.madvise(&home, region::bytes, MADV_NOHUGEPAGE);
     sys.madvise(room_of(s), static_cast<std::size_t>(end_of(s) - room_of(s)), MADV_DONTNEED);
     const std::lock_guard guard(lock_);
     bare_.push_front(s);
@@ -186,10 +190,17 @@ void block_slabs::add_region() {
     const std::uintptr_t aligned = (begin + region::bytes - 1) / region::bytes * region::bytes;
     if (aligned != begin) sys.munmap(memory, aligned - begin);
     sys.munmap(at_address(aligned + region::bytes), begin + region::bytes - aligned);
-    sys.madvise(at_address(aligned), region::bytes, MADV_NOHUGEPAGE);
+    const bool is_huge = !is_first_region();
+    sys.madvise(at_address(aligned), region::bytes, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     auto* added = new (at_address(aligned)) region;
+    added->may_be_huge = is_huge;
     const std::lock_guard guard(lock_);
     for (slab& s : added->slabs) bare_.push_back(s);
+}
+
+bool block_slabs::is_first_region() noexcept {
+    const std::lock_guard guard(lock_);
+    return !std::exchange(has_region_, true);
 }
 
 block_slabs& control_block_slabs() noexcept {

@@ -9,8 +9,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -179,6 +183,34 @@ TEST(block_slabs, pages_that_cannot_be_made_at_once_come_when_they_are_touched) 
     const std::vector<char*> blocks = take(slabs, 256, 10'000, true);
     EXPECT_GT(old_kernel.failed(), 10u);
     give(slabs, blocks);
+}
+
+/// Of the mapping that the address lies in: "hg" asks for huge pages, "nh" for none.
+std::string mapping_flags(const void* inside) {
+    const auto address = reinterpret_cast<std::uintptr_t>(inside);
+    std::ifstream smaps("/proc/self/smaps");
+    bool is_inside = false;
+    for (std::string line; std::getline(smaps, line);) {
+        std::uintptr_t low = 0, high = 0;
+        if (std::sscanf(line.c_str(), "%lx-%lx ", &low, &high) == 2) is_inside = low <= address && address < high;
+        if (is_inside && line.starts_with("VmFlags:")) return line + ' ';
+    }
+    return {};
+}
+
+TEST(block_slabs, huge_pages_come_when_there_are_many_blocks_and_not_again_after_some_have_been_given_back) {
+    if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "a kernel without them";
+    block_slabs slabs;
+    const std::size_t more_than_a_region = 80 * block_slabs::slab_bytes / 512;
+    auto blocks = take(slabs, 512, more_than_a_region);
+    EXPECT_NE(mapping_flags(blocks.front()).find(" nh "), std::string::npos);
+    EXPECT_NE(mapping_flags(blocks.back()).find(" hg "), std::string::npos);
+    give(slabs, blocks);
+    trim(slabs);
+    EXPECT_NE(mapping_flags(blocks.back()).find(" hg "), std::string::npos);
+    trim(slabs);
+    EXPECT_NE(mapping_flags(blocks.back()).find(" nh "), std::string::npos);
+    EXPECT_EQ(resident_pages(blocks), 0u);
 }
 
 TEST(block_slabs, so_many_idle_ones_as_are_asked_for_keep_their_pages) {

@@ -104,7 +104,7 @@ private:
         if (!at_) {
             void* room =
                 mmap(nullptr, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-            if (room == MAP_FAILED || madvise(room, most, MADV_NOHUGEPAGE) != 0) left_out();
+            if (room == MAP_FAILED || madvise(room, most, MADV_HUGEPAGE) != 0) left_out();
             at_ = populated_ = static_cast<char*>(room);
             end_ = at_ + most;
         }
