@@ -30,8 +30,12 @@ struct block_slabs::region {
     static region& of(const void* inside) noexcept {
         return *reinterpret_cast<region*>(address_of(inside) / bytes * bytes);
     }
+    /// It is used last, and is one huge page until some of it is given back. The lower one is not: what lies at its start
+    /// is never given back, and a huge page goes only as a whole.
+    char* upper_half() noexcept { return reinterpret_cast<char*>(this) + bytes / 2; }
+
     slab slabs[slabs_per_region];
-    std::atomic<bool> may_be_huge{false};
+    std::atomic<bool> may_be_huge{true};
 };
 
 block_slabs::supply block_slabs::take(std::size_t size, bool uses_all) {
@@ -148,11 +152,13 @@ block_slabs::slab& block_slabs::pop_oldest_idle() noexcept {
     return oldest;
 }
 
-/// Not under the lock: it takes a while. The kernel is not to make what is left into huge pages again, and what has gone
-/// with it.
+/// Not under the lock: it takes a while. The kernel is not to make a huge page again of what other slabs still have.
 void block_slabs::make_bare(slab& s) noexcept {
     region& home = region::of(&s);
-    if (home.may_be_huge.exchange(false)) sys.madvise(&home, region::bytes, MADV_NOHUGEPAGE);
+    if (room_of(s) >= home.upper_half() && home.may_be_huge &&
+        sys.madvise(home.upper_half(), region::bytes / 2, MADV_NOHUGEPAGE) == 0) {
+        home.may_be_huge = false;
+    }
     sys.madvise(room_of(s), static_cast<std::size_t>(end_of(s) - room_of(s)), MADV_DONTNEED);
     const std::lock_guard guard(lock_);
     bare_.push_front(s);
@@ -190,17 +196,11 @@ void block_slabs::add_region() {
     const std::uintptr_t aligned = (begin + region::bytes - 1) / region::bytes * region::bytes;
     if (aligned != begin) sys.munmap(memory, aligned - begin);
     sys.munmap(at_address(aligned + region::bytes), begin + region::bytes - aligned);
-    const bool is_huge = !is_first_region();
-    sys.madvise(at_address(aligned), region::bytes, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    sys.madvise(at_address(aligned), region::bytes, MADV_NOHUGEPAGE);
     auto* added = new (at_address(aligned)) region;
-    added->may_be_huge = is_huge;
+    sys.madvise(added->upper_half(), region::bytes / 2, MADV_HUGEPAGE);
     const std::lock_guard guard(lock_);
     for (slab& s : added->slabs) bare_.push_back(s);
-}
-
-bool block_slabs::is_first_region() noexcept {
-    const std::lock_guard guard(lock_);
-    return !std::exchange(has_region_, true);
 }
 
 block_slabs& control_block_slabs() noexcept {

@@ -17,8 +17,8 @@ struct free_block {
 };
 
 /// For all threads, which take and give many blocks at a time. The address space stays for ever, for later blocks; the
-/// pages of a slab can be given back when none of its blocks is in use, whichever threads have given them. What goes beyond
-/// the first four megabytes comes in huge pages, if the kernel has them, until some of it is given back.
+/// pages of a slab can be given back when none of its blocks is in use, whichever threads have given them. Who has thousands
+/// of blocks gets half of their memory in huge pages, where the kernel has them.
 class block_slabs {
 public:
     /// Sizes are whole cache lines: what a switch touches of a block lies in two.
@@ -91,13 +91,11 @@ private:
     slab& pop_oldest_idle() noexcept;
     void make_bare(slab& s) noexcept;
     void add_region();
-    bool is_first_region() noexcept;
 
     spinlock lock_;
     std::array<slab_list, largest / line> partly_used_;  // by size
     slab_list idle_;                                     // all of whose blocks are free; the last used first
     slab_list bare_;                                     // the same, and without pages
-    bool has_region_ = false;
     std::size_t idle_count_ = 0;
     std::size_t least_idle_ = 0;  // since the last trim
     std::atomic<std::int64_t> next_look_{0};

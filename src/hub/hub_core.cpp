@@ -77,7 +77,7 @@ bool hub_core::try_start(fiber_core& task) noexcept {
 fiber_core& hub_core::next_to_run() noexcept { return take_next(); }
 
 fiber_core& hub_core::start_next(fiber_core& task) noexcept {
-    if (task.is_started()) return now_running(task);  // it has never left its stack
+    if (task.is_started()) return now_running(task);
     if (task.is_dead() || !take_over(thread_, task, *thread_.main)) [[unlikely]]
         return start_or_find_next(task);
     count_as_started(thread_, task);

@@ -182,7 +182,8 @@ private:
         --budget_;
         return next->context ? now_running(*next) : start_next(*next);
     }
-    /// The same when that is a task that is to be started: at once, if it can go on where another one has ended.
+    /// The same for one without a context: a task that is to be started, at once if it can go on where another one has
+    /// ended, or a fiber that has never left its stack.
     fiber_core& start_next(fiber_core& task) noexcept;
     fiber_core& start_or_find_next(fiber_core& task) noexcept;
     /// The same when the queue is empty, or the round over, or a task could not be started.

@@ -15,10 +15,12 @@ public:
     virtual void on_events(std::uint32_t events) noexcept = 0;
 
     /// Fetches what on_events will touch of the fiber that it wakes, and what that fiber will of its stack: the registers
-    /// below its waiter, and the functions above that wait for input, up to the start of their buffer.
+    /// below its waiter, and the functions above that wait for input, up to the start of their buffer. How much that is
+    /// has been measured.
     void prefetch_woken() const noexcept {
         constexpr int registers = 96, lines = 8;
         const char* waiter = static_cast<const char*>(waiter_.load(std::memory_order_relaxed));
+        if (!waiter) return;
         for (int line = 0; line < lines; ++line) __builtin_prefetch(waiter - registers + line * 64);
         __builtin_prefetch(fiber_.load(std::memory_order_relaxed));
     }

@@ -8,7 +8,8 @@
 
 namespace coir::detail {
 
-/// Whether throw_if_interrupted would throw, for a fiber that is not undisturbed.
+/// Whether throw_if_interrupted would throw, for a fiber that is not undisturbed; it is so again if all that disturbed it
+/// has been withdrawn.
 bool is_interrupted(thread_state& thread) noexcept;
 
 [[gnu::always_inline]] inline bool must_not_wait(thread_state& thread) noexcept {

@@ -56,7 +56,7 @@ bool is_connected_to_itself(int fd) noexcept {
 
 using watch_ref = coir::detail::ref<fd_watch>;
 
-/// The stream is what its user needs next. It lies above the user's buffer, so after a wait no cache has it: it is fetched
+/// The stream is what its user needs next. It lies above the user's buffer as a rule, so after a wait no cache has it: it is fetched
 /// while the kernel works.
 [[gnu::always_inline]] inline ssize_t read_from(const socket* stream, fd_watch& watch, watch_ref& kept,
                                                 mutable_buffer buffer) {

@@ -201,8 +201,7 @@ std::string mapping_flags(const void* inside) {
 TEST(block_slabs, huge_pages_come_when_there_are_many_blocks_and_not_again_after_some_have_been_given_back) {
     if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "a kernel without them";
     block_slabs slabs;
-    const std::size_t more_than_a_region = 80 * block_slabs::slab_bytes / 512;
-    auto blocks = take(slabs, 512, more_than_a_region);
+    const auto blocks = take(slabs, 512, 40 * block_slabs::slab_bytes / 512);
     EXPECT_NE(mapping_flags(blocks.front()).find(" nh "), std::string::npos);
     EXPECT_NE(mapping_flags(blocks.back()).find(" hg "), std::string::npos);
     give(slabs, blocks);

@@ -88,7 +88,7 @@ struct waiter : list_link {
     std::atomic<bool> is_taken{false}, is_abandoned{false};
 };
 
-/// Memory for tasks, whose pages are made sixteen at a time.
+/// Memory for tasks, in huge pages; where the kernel has none, pages are made sixteen at a time.
 class task_room {
 public:
     void* take(std::size_t size) {
@@ -181,7 +181,6 @@ inline raw::transfer_t save(raw::transfer_t t) {
 }
 
 inline void make_ready(thread& t, fiber& f) {
-    f.waits = nullptr;
     f.now.store(state::queued, std::memory_order_release);
     f.next_ready = nullptr;
     *t.last_link = &f;
@@ -198,7 +197,7 @@ inline void make_ready(thread& t, fiber& f) {
     if (!t.first) {
         t.last_link = &t.first;
     } else {
-        for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<char*>(t.first->resume) + line * 64);
+        for (int line = 0; line < 2; ++line) __builtin_prefetch(static_cast<char*>(t.first->resume) + line * 64);
     }
     next.now.store(state::running, std::memory_order_release);
     return next;

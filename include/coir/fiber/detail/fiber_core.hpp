@@ -73,10 +73,10 @@ protected:
 
 struct registry_hook : list_hook {};
 
-/// Why something may have to be thrown into a fiber before it suspends. All zero for nearly all.
+/// Why something may have to be thrown into a fiber before it suspends. All zero for nearly all, which is one comparison.
 struct disturbances {
     bool exiting = false;              // its last handle is gone: fiber_exit at each suspension
-    std::uint8_t exits = 0;            // how often fiber_exit was thrown into it, or it was sent on in a destructor
+    std::uint8_t exits = 0;            // no reason: how often fiber_exit was thrown, or it was sent on in a destructor
     bool is_loop = false;              // what runs on it may not suspend
     bool may_have_interrupts = false;  // false only if there are none
 };
@@ -84,7 +84,7 @@ struct disturbances {
 /// What a yield or a wait touches of a fiber: one line of the cache, which comes first in it.
 struct switch_line : disturbances {
     ref_count refs;
-    void* context = nullptr;  // an fcontext_t, while it does not run; null until then
+    void* context = nullptr;  // an fcontext_t, while it does not run; null until it has one
     language_state language;
     union {
         fiber_core* next_ready = nullptr;  // while queued: behind it on the run queue
@@ -101,6 +101,7 @@ public:
     std::uint16_t shields = 0;         // open coir::shield scopes
     std::uint16_t entry_uncaught = 0;  // std::uncaught_exceptions() below the body
 };
+static_assert(sizeof(void*) + sizeof(switch_line) <= 64, "the line has room for the vtable pointer before it");
 
 /// The order of the members is the order of their use.
 class fiber_core : public switch_line, public registry_hook {

@@ -172,6 +172,10 @@ void throw_if_interrupted();
 /// must find them taken.
 class taken_nodes {
 public:
+    taken_nodes() noexcept = default;
+    taken_nodes(const taken_nodes&) = delete;
+    taken_nodes& operator=(const taken_nodes&) = delete;
+
     /// Under the lock of the queue.
     void take_all(wait_queue& queue) noexcept {
         while (wait_node* node = take_first(queue)) {
