@@ -22,10 +22,11 @@ class Pace:
     cell: float  # of all rounds of one peer in one case: who is slow gets fewer rounds
     budget: float  # of everything; what is left after it is not begun
     repeats: int = 0  # of a run that the host has disturbed
+    takes: int = 1  # of noisy works in each round
     in_heavy: tuple = ()  # the peers that run heavy works; none named: all
 
 
-FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=700, timeout=60, cell=8, budget=2400, repeats=2)
+FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=300, timeout=60, cell=8, budget=2700, repeats=2, takes=3)
 QUICK = Pace(rounds=3, milliseconds=40, network_milliseconds=250, timeout=4, cell=1.5, budget=95,
              in_heavy=("limit", "coir", "go"))
 GUARD = Pace(rounds=7, milliseconds=100, network_milliseconds=400, timeout=60, cell=12, budget=240, repeats=1)
@@ -69,30 +70,39 @@ class Runner:
 
     def run_rounds(self, cases):
         lines = list(self.lines(cases))
-        plan = [(r, work, size, program) for r in range(self.pace.rounds)
-                for work, size, able in lines for program in turned(able, r)]
+        plan = [(take, work, size, program) for r in range(self.pace.rounds) for work, size, able in lines
+                for take in self.takes(r, work) for program in turned(able, take)]
         begun = time.monotonic()
-        for at, (round_, work, size, program) in enumerate(plan):
+        for at, (take, work, size, program) in enumerate(plan):
+            self.round = take // self.takes_per_round(work)
             if time.monotonic() - begun > self.pace.budget and is_new_case(plan, at):
-                if round_ == 0:
+                if self.round == 0:
                     self.progress.say(f"Out of time: {work.name} and what follows it are left out.")
                 return
-            self.round = round_
-            if self.wants(round_, work, size, program):
+            if self.wants(take, work, size, program):
                 self.progress.show(self.spent, self.expected(plan[at:]),
-                                   f"round {round_ + 1} of {self.pace.rounds}: {work.name} {size:,}, {program.peer}")
-                self.run_one(round_, work, size, program)
+                                   f"round {self.round + 1} of {self.pace.rounds}: {work.name} {size:,}, {program.peer}")
+                self.run_one(take, work, size, program)
 
-    def wants(self, round_, work, size, program):
+    def takes_per_round(self, work):
+        return self.pace.takes if work.noisy else 1
+
+    def takes(self, round_, work):
+        """The numbers of those in a round. A ratio is one of two programs in the same take."""
+        count = self.takes_per_round(work)
+        return range(round_ * count, (round_ + 1) * count)
+
+    def wants(self, take, work, size, program):
         key = (work.name, size, program.peer)
-        if key in self.results.failures or round_ >= work.rounds:
+        if key in self.results.failures or take >= work.rounds:
             return False
-        return round_ == 0 or round_ < max(1, int(self.pace.cell / self.cost.get(key, self.guess(work))))
+        cell = self.pace.cell * self.takes_per_round(work)
+        return take == 0 or take < max(1, int(cell / self.cost.get(key, self.guess(work))))
 
-    def run_one(self, round_, work, size, program):
+    def run_one(self, take, work, size, program):
         key = (work.name, size, program.peer)
         try:
-            self.results.add(*key, round_, self.measure_calmly(work, size, program))
+            self.results.add(*key, take, self.measure_calmly(work, size, program))
         except Failed as failed:
             self.results.fail(*key, str(failed))
             self.progress.say(f"{program.peer}: {work.name} {size:,} is left out: {failed}")
@@ -132,7 +142,7 @@ class Runner:
     def expected(self, plan):
         """Seconds that the rest of the plan will take."""
         return sum(self.cost.get((work.name, size, program.peer), self.guess(work))
-                   for round_, work, size, program in plan if self.wants(round_, work, size, program))
+                   for take, work, size, program in plan if self.wants(take, work, size, program))
 
 
 def turned(programs, by):

@@ -39,6 +39,7 @@ class Work:
     network: bool = False
     rounds: int = 1_000  # at most: figures that do not vary need few
     heavy: bool = False  # the quick mode has no time for most peers
+    noisy: bool = False  # differs so much from run to run that the full mode has several takes in a round
 
     @property
     def higher_is_better(self):
@@ -108,7 +109,7 @@ WORKS = (
          labels={0: "asleep, there and back", 1: "busy, per post"}, size_name="the other thread is"),
     Work("echo", "echo", "echo of 64 bytes, server and load on a core each", (1, 100, 1_000, 10_000), quick=(100,),
          guard=(100, 1_000), plot=(100, 1_000, 10_000), metric="per_second", unit="/s", size_name="connections",
-         check=no_wrong_answer, more=LATENCY, cores="two", network=True),
+         check=no_wrong_answer, more=LATENCY, cores="two", network=True, noisy=True),
     Work("echo_one_core", "echo", "the same, server and load on one core", (1, 100), quick=(100,), guard=(100,),
          plot=(1, 100), program="echo", metric="per_second", unit="/s", size_name="connections",
          check=no_wrong_answer, more=LATENCY[-1:], cores="shared", network=True),

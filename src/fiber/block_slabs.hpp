@@ -21,7 +21,7 @@ struct free_block {
 /// of blocks gets half of their memory in huge pages, where the kernel has them.
 class block_slabs {
 public:
-    /// Sizes are whole cache lines: what a switch touches of a block lies in two.
+    /// Sizes are whole cache lines: what a switch touches of a block lies in the first.
     static constexpr std::size_t line = 64;
     static constexpr std::size_t largest = 1024;
     static constexpr std::size_t slab_bytes = std::size_t{64} << 10;

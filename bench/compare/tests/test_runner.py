@@ -1,5 +1,6 @@
 import os
 import unittest
+from dataclasses import replace
 
 import runner
 import works
@@ -69,6 +70,28 @@ class DisturbanceTest(unittest.TestCase):
 
     def test_where_all_are_disturbed_the_least_disturbed_counts(self):
         self.assertEqual(self.sample_of(0.2, 0.1, 0.3), (2, 3))
+
+
+class Takes(runner.Runner):
+    def __init__(self, takes):
+        super().__init__(Results(), [Program()], None, runner.Pace(2, 1, 1, 1, 100, 100, takes=takes), Silent())
+
+    def measure(self, *_):
+        return {}
+
+
+class TakesTest(unittest.TestCase):
+    def takes_of(self, work, takes):
+        run = Takes(takes)
+        run.run([(work, 2)])
+        return run.results.rounds
+
+    def test_noisy_works_have_several_in_each_round(self):
+        noisy = replace(works.BY_NAME["yield"], noisy=True)
+        self.assertEqual(self.takes_of(noisy, 3), [0, 1, 2, 3, 4, 5])
+
+    def test_others_have_one(self):
+        self.assertEqual(self.takes_of(works.BY_NAME["yield"], 3), [0, 1])
 
 
 class InterruptionTest(unittest.TestCase):
