@@ -26,7 +26,8 @@ class Pace:
     in_heavy: tuple = ()  # the peers that run heavy works; none named: all
 
 
-FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=300, timeout=60, cell=8, budget=2700, repeats=2, takes=3)
+FULL = Pace(rounds=5, milliseconds=150, network_milliseconds=700, timeout=60, cell=8, budget=3000, repeats=2,
+            takes=3)
 QUICK = Pace(rounds=3, milliseconds=40, network_milliseconds=250, timeout=4, cell=1.5, budget=95,
              in_heavy=("limit", "coir", "go"))
 GUARD = Pace(rounds=7, milliseconds=100, network_milliseconds=400, timeout=60, cell=12, budget=240, repeats=1)
