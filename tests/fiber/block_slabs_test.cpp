@@ -212,6 +212,22 @@ TEST(block_slabs, huge_pages_come_when_there_are_many_blocks_and_not_again_after
     EXPECT_EQ(resident_pages(blocks), 0u);
 }
 
+TEST(block_slabs, a_kernel_that_refuses_small_pages_is_asked_again) {
+    if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage")) GTEST_SKIP() << "a kernel without them";
+    block_slabs slabs;
+    const auto blocks = take(slabs, 512, 40 * block_slabs::slab_bytes / 512);
+    give(slabs, blocks);  // the last slab first
+    trim(slabs);
+    {
+        const coir::testing::fault too_many_mappings(coir::testing::call::madvise, {.error = ENOMEM, .times = 1'000});
+        std::size_t most = 2;
+        slabs.trim(most);
+        EXPECT_NE(mapping_flags(blocks.back()).find(" hg "), std::string::npos);
+    }
+    trim(slabs);
+    EXPECT_NE(mapping_flags(blocks.back()).find(" nh "), std::string::npos);
+}
+
 TEST(block_slabs, so_many_idle_ones_as_are_asked_for_keep_their_pages) {
     block_slabs slabs;
     const std::vector<char*> blocks = take(slabs, 256, 10'000);

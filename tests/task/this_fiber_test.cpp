@@ -25,6 +25,25 @@ using this_fiber = task_tests::clean_test;
 using task_tests::thrown_by;
 using task_tests::until_parked;
 
+/// Whether the current fiber has the same stack after a yield.
+bool stays_where_it_is() {
+    const auto* own = coir::fiber::current().core();
+    const auto* stack = own->stack;
+    yield();
+    return own->stack == stack;
+}
+
+TEST_F(this_fiber, yields_alone_before_it_has_ever_left_its_stack) {
+    std::thread([] {
+        EXPECT_TRUE(stays_where_it_is());
+        auto first = coir::spawn([] {});
+        auto on_the_stack_of_the_first = coir::spawn(stays_where_it_is);
+        first.join();
+        EXPECT_TRUE(on_the_stack_of_the_first.get());
+        EXPECT_TRUE(coir::spawn(stays_where_it_is).get());
+    }).join();
+}
+
 TEST_F(this_fiber, a_sleep_is_never_early) {
     std::mt19937 random(1);
     std::vector<coir::task<void>> tasks;
