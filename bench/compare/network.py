@@ -76,7 +76,7 @@ def put_load(load, words, core, milliseconds, tick):
 def load_words(work, port, size, milliseconds):
     if work.program_name == "accept":
         return ("accept", port, milliseconds)
-    return ("echo", port, size, milliseconds)
+    return (work.program_name, port, size, milliseconds)
 
 
 def load_core(work):

@@ -123,6 +123,9 @@ WORKS = (
          network=True, rounds=2),
     Work("accept", "accept", "accept a connection, greet it, close it", (64,), plot=(64,), metric="per_second",
          unit="/s", size_name="connections at a time", check=no_wrong_answer, cores="two", network=True),
+    Work("http", "http", "a GET with HTTP/1.1 on a connection that stays, server and load on a core each", (100,),
+         quick=(100,), guard=(100,), plot=(100,), metric="per_second", unit="/s", size_name="connections",
+         check=no_wrong_answer, more=LATENCY, cores="two", network=True, heavy=True),
 )
 
 GROUPS = {
@@ -137,6 +140,7 @@ GROUPS = {
     "echo": "TCP echo",
     "cost": "What an echo server takes",
     "accept": "Accept",
+    "http": "HTTP",
 }
 
 BY_NAME = {work.name: work for work in WORKS}

@@ -1,0 +1,76 @@
+#include <boost/asio.hpp>
+#include <boost/beast.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+class session : public std::enable_shared_from_this<session> {
+public:
+    explicit session(tcp::socket socket) : stream_(std::move(socket)) {}
+
+    void read() {
+        request_ = {};
+        stream_.expires_after(std::chrono::seconds(75));
+        http::async_read(stream_, buffer_, request_, [self = shared_from_this()](auto error, std::size_t) {
+            if (!error) self->answer();
+        });
+    }
+
+private:
+    void answer() {
+        const bool is_found = request_.method() == http::verb::get && request_.target() == "/";
+        response_.emplace(is_found ? http::status::ok : http::status::not_found, request_.version());
+        response_->set(http::field::content_type, "text/plain");
+        response_->set(http::field::date, date_now());
+        response_->keep_alive(request_.keep_alive());
+        response_->body() = is_found ? "hello, world\n" : "not found\n";
+        response_->prepare_payload();
+        http::async_write(stream_, *response_, [self = shared_from_this()](auto error, std::size_t) {
+            if (!error && self->response_->keep_alive()) self->read();
+        });
+    }
+
+    /// Written anew once a second.
+    static beast::string_view date_now() {
+        static std::time_t written_at = 0;
+        static char text[32];
+        const std::time_t now = std::time(nullptr);
+        std::tm parts{};
+        if (now != written_at) std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &parts));
+        written_at = now;
+        return text;
+    }
+
+    beast::tcp_stream stream_;
+    beast::flat_buffer buffer_{2048};
+    http::request<http::empty_body> request_;
+    std::optional<http::response<http::string_body>> response_;
+};
+
+void accept(tcp::acceptor& acceptor) {
+    acceptor.async_accept([&acceptor](auto error, tcp::socket socket) {
+        if (!error) {
+            socket.set_option(tcp::no_delay(true));
+            std::make_shared<session>(std::move(socket))->read();
+        }
+        accept(acceptor);
+    });
+}
+
+int main(int, char** argv) {
+    asio::io_context context(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);
+    const auto port = static_cast<unsigned short>(std::atoi(argv[1]));
+    tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), port});
+    accept(acceptor);
+    std::puts("ready");
+    std::fflush(stdout);
+    context.run();
+}

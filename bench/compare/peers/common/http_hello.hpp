@@ -1,0 +1,108 @@
+// HTTP for those who bring none: requests read with llhttp, as a server has to, and the answer to them.
+#pragma once
+
+#include <llhttp/llhttp.h>
+
+#include <array>
+#include <cstddef>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// One side of one connection.
+class http_hello {
+public:
+    http_hello() {
+        llhttp_init(&parser_, HTTP_REQUEST, &callbacks());
+        parser_.data = this;
+    }
+    http_hello(const http_hello&) = delete;
+    http_hello& operator=(const http_hello&) = delete;
+
+    /// Puts the answer to each request that is complete now behind the answers. False when these are the last.
+    bool hear(std::string_view bytes) {
+        const llhttp_errno_t heard = llhttp_execute(&parser_, bytes.data(), bytes.size());
+        if (heard != HPE_OK && heard != HPE_PAUSED) answers_ += "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+        return heard == HPE_OK;
+    }
+
+    std::string& answers() noexcept { return answers_; }
+
+private:
+    struct header {
+        std::string name, value;
+    };
+
+    static const llhttp_settings_t& callbacks() {
+        static const llhttp_settings_t settings = [] {
+            llhttp_settings_t s;
+            llhttp_settings_init(&s);
+            s.on_message_begin = [](llhttp_t* p) { return of(p).begin(); };
+            s.on_url = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).target_.append(at, n), 0; };
+            s.on_header_field = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_name({at, n}); };
+            s.on_header_value = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).add_value({at, n}); };
+            s.on_message_complete = [](llhttp_t* p) { return of(p).answer(); };
+            return s;
+        }();
+        return settings;
+    }
+
+    static http_hello& of(llhttp_t* parser) noexcept { return *static_cast<http_hello*>(parser->data); }
+
+    int begin() {
+        target_.clear();
+        headers_.clear();
+        is_in_value_ = true;
+        return 0;
+    }
+
+    int add_name(std::string_view piece) {
+        if (is_in_value_) headers_.emplace_back();
+        is_in_value_ = false;
+        headers_.back().name += piece;
+        return 0;
+    }
+
+    int add_value(std::string_view piece) {
+        is_in_value_ = true;
+        headers_.back().value += piece;
+        return 0;
+    }
+
+    int answer() {
+        constexpr std::string_view hello = "hello, world\n";
+        constexpr std::string_view nothing = "not found\n";
+        const bool is_found = parser_.method == HTTP_GET && target_ == "/";
+        const std::string_view body = is_found ? hello : nothing;
+        answers_ += is_found ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 404 Not Found\r\n";
+        answers_ += "Content-Type: text/plain\r\nContent-Length: ";
+        answers_ += std::to_string(body.size());
+        answers_ += "\r\nDate: ";
+        answers_ += date_now();
+        const bool is_kept = llhttp_should_keep_alive(&parser_) != 0;
+        answers_ += is_kept ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+        answers_ += body;
+        return is_kept ? 0 : HPE_PAUSED;
+    }
+
+    /// Written anew once a second.
+    static std::string_view date_now() {
+        static std::time_t written_at = 0;
+        static std::array<char, 32> text;
+        static std::size_t size = 0;
+        const std::time_t now = std::time(nullptr);
+        if (now != written_at) {
+            std::tm parts{};
+            size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&now, &parts));
+            written_at = now;
+        }
+        return {text.data(), size};
+    }
+
+    llhttp_t parser_;
+    std::string target_;
+    std::vector<header> headers_;
+    bool is_in_value_ = true;
+    std::string answers_;
+};

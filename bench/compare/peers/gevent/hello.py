@@ -1,0 +1,18 @@
+import socket
+import sys
+
+import gevent.pywsgi
+import gevent.socket
+
+
+def hello(environment, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "13")])
+    return [b"hello, world\n"]
+
+
+listener = gevent.socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=4096)
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
+server = gevent.pywsgi.WSGIServer(listener, hello, log=None)
+server.start()
+print("ready", flush=True)
+server.serve_forever()
