@@ -136,7 +136,7 @@ def compare(arguments):
 
 
 def check(arguments):
-    recorded = ("", {}) if arguments.record else guard.read()
+    recorded = ("", {}) if arguments.record else guard.read(machine.describe()["processor"])
     cases = list(works.cases("guard", arguments.only))
     programs, load, skipped = prepare(list(peers.ALWAYS), print)
     pace = replace(runner.GUARD, rounds=arguments.rounds or runner.GUARD.rounds)
@@ -169,7 +169,9 @@ def verdict(recorded, now, results, cases, measure_again):
         print(f"The record is of another processor ({processor}); scripts/bench --record makes one of this.")
     if unguarded := guard.unguarded(ratios, now):
         print(f"Not recorded, so not compared: {', '.join(unguarded)}; scripts/bench --record records them.")
-    broken = any(peer == "coir" for _, _, peer in results.failures)
+    if missing := guard.unmeasured(ratios, now, cases):
+        print(f"Recorded, but not measured now: {', '.join(missing)}")
+    broken = missing or any(peer == "coir" for _, _, peer in results.failures)
     print("" if lost or broken else "No loss against the recorded ratios.")
     return 1 if lost or broken else 0
 

@@ -79,6 +79,11 @@ def unguarded(recorded, now):
     return [key for key in sorted(now) if not is_comparable(recorded, now, key)]
 
 
+def unmeasured(recorded, now, cases):
+    """What was recorded, and should have been measured but was not."""
+    return [key for key in (key_of(*case) for case in cases) if key in recorded and key not in now]
+
+
 def losses(recorded, now):
     return [Loss(key, recorded[key], now[key]) for key in sorted(now)
             if is_comparable(recorded, now, key) and is_loss(recorded[key], now[key])]
@@ -87,15 +92,18 @@ def losses(recorded, now):
 def write(now, machine):
     rounded = {key: {"ratio": float(f"{m.ratio:.4g}"), "noise": round(m.noise, 3), "reference": m.reference}
                for key, m in sorted(now.items())}
-    RECORD.write_text(json.dumps({"processor": machine["processor"], "ratios": rounded}, indent=4) + "\n")
+    records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+    records.pop(machine["processor"], None)  # the latest is the last
+    RECORD.write_text(json.dumps({**records, machine["processor"]: rounded}, indent=4) + "\n")
 
 
-def read():
-    """(processor, {key: Measure})"""
-    if not RECORD.is_file():
+def read(processor):
+    """(processor, {key: Measure}) of this processor; where there is no record of it, the latest of another."""
+    records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+    if not records:
         raise SystemExit("scripts/bench: nothing is recorded yet; scripts/bench --record does it")
-    data = json.loads(RECORD.read_text())
-    return data["processor"], {key: Measure(**m) for key, m in data["ratios"].items()}
+    chosen = processor if processor in records else list(records)[-1]
+    return chosen, {key: Measure(**m) for key, m in records[chosen].items()}
 
 
 def table(recorded, now):

@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "compare"
 PREFIX = BUILD / "prefix"
 LIMITS = ("limit", "limit_jump", "limit_queue")
+KINDS = ("micro", "network", "http")  # a description each, so that what one lacks does not take the others
 FIRST = LIMITS + ("coir",)  # their place in every table
 ALWAYS = ("limit", "coir")
 BUILD_SECONDS = 600
@@ -20,7 +21,7 @@ BUILD_SECONDS = 600
 
 @dataclass(frozen=True)
 class Program:
-    """One description: `micro.json` and `network.json` of a peer, or `load.json`."""
+    """One description: `micro.json`, `network.json` or `http.json` of a peer, or `load.json`."""
 
     peer: str
     kind: str
@@ -38,7 +39,7 @@ class Program:
         return BUILD / self.peer
 
     def does(self, work):
-        return work.network == (self.kind == "network") and work.program_name in self.works
+        return work.kind == self.kind and work.program_name in self.works
 
     def command(self, work_name):
         run = self.run.get(work_name) if isinstance(self.run, dict) else self.run
@@ -90,7 +91,7 @@ def read(path):
 
 
 def read_all(folder=HERE / "peers", only=None):
-    programs = [read(path) for kind in ("micro", "network") for path in sorted(folder.glob(f"*/{kind}.json"))]
+    programs = [read(path) for kind in KINDS for path in sorted(folder.glob(f"*/{kind}.json"))]
     names = {program.peer for program in programs}
     if unknown := set(only or ()) - names:
         raise SystemExit(f"scripts/bench: no peer {', '.join(sorted(unknown))}; there are {', '.join(sorted(names))}")
@@ -99,10 +100,11 @@ def read_all(folder=HERE / "peers", only=None):
 
 
 def fingerprint(program):
-    """Of all that the build reads: the peer's folder, headers that peers share, coir and the commands."""
+    """Of what the build reads here: the peer's folder, what peers share, coir and the commands."""
     digest = hashlib.sha256(json.dumps([expand(c, program.out) for c in program.build]).encode())
     files = [f for f in program.folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts]
     files += [f for f in program.folder.parent.rglob("*.h*") if f.is_file()]
+    files += [f for f in program.folder.parent.glob("common/*") if f.is_file()]
     if any("{coir}" in word for command in program.build for word in words_of(command)):
         files += [PREFIX / "lib" / "libcoir.a", *(PREFIX / "include").rglob("*.hpp"), *(ROOT / "src").rglob("*.hpp")]
     for file in sorted(set(files)):

@@ -24,7 +24,7 @@ class Results:
 
     def title(self, peer, work):
         titles = self.peers[peer]["titles"]
-        return titles.get("network" if work.network else "micro") or next(iter(titles.values()))
+        return titles.get(work.kind) or next(iter(titles.values()))
 
     def peers_of(self, work, size=None):
         found = {p for w, s, p in self.samples if w == work and size in (None, s)}

@@ -36,7 +36,7 @@ class Work:
     program: str = ""  # what the programs know it by, where that is not the name
     floor: Optional[str] = None  # the work of `limit` that is the limit, where that is another one
     cores: str = "one"  # one: pinned to one; any: left alone; two: server and load apart; shared: both on one
-    network: bool = False
+    kind: str = "micro"  # of the descriptions whose programs do it: micro, network, http
     rounds: int = 1_000  # at most: figures that do not vary need few
     heavy: bool = False  # the quick mode has no time for most peers
     noisy: bool = False  # differs so much from run to run that the full mode has several takes in a round
@@ -44,6 +44,11 @@ class Work:
     @property
     def higher_is_better(self):
         return self.metric == "per_second"
+
+    @property
+    def network(self):
+        """A server is under load."""
+        return self.kind != "micro"
 
     @property
     def program_name(self):
@@ -109,23 +114,23 @@ WORKS = (
          labels={0: "asleep, there and back", 1: "busy, per post"}, size_name="the other thread is"),
     Work("echo", "echo", "echo of 64 bytes, server and load on a core each", (1, 100, 1_000, 10_000), quick=(100,),
          guard=(100, 1_000), plot=(100, 1_000, 10_000), metric="per_second", unit="/s", size_name="connections",
-         check=no_wrong_answer, more=LATENCY, cores="two", network=True, noisy=True),
+         check=no_wrong_answer, more=LATENCY, cores="two", kind="network", noisy=True),
     Work("echo_one_core", "echo", "the same, server and load on one core", (1, 100), quick=(100,), guard=(100,),
          plot=(1, 100), program="echo", metric="per_second", unit="/s", size_name="connections",
-         check=no_wrong_answer, more=LATENCY[-1:], cores="shared", network=True),
+         check=no_wrong_answer, more=LATENCY[-1:], cores="shared", kind="network"),
     Work("echo_memory", "cost", "resident memory of the server at so many echo connections", (10_000,),
          quick=(10_000,), plot=(10_000,), program="echo", metric="rss_mib", unit="MiB", size_name="connections",
-         check=no_wrong_answer, cores="two", network=True, rounds=2, heavy=True),
+         check=no_wrong_answer, cores="two", kind="network", rounds=2, heavy=True),
     # On one core every connection is ready when its turn comes. On two the count says how far the load falls behind
     # the server, which waits for it then.
     Work("echo_calls", "cost", "system calls per echo request, all connections always ready", (100,), plot=(100,),
          program="echo", metric="calls", unit="calls", size_name="connections", check=no_wrong_answer, cores="shared",
-         network=True, rounds=2),
+         kind="network", rounds=2),
     Work("accept", "accept", "accept a connection, greet it, close it", (64,), plot=(64,), metric="per_second",
-         unit="/s", size_name="connections at a time", check=no_wrong_answer, cores="two", network=True),
+         unit="/s", size_name="connections at a time", check=no_wrong_answer, cores="two", kind="network"),
     Work("http", "http", "a GET with HTTP/1.1 on a connection that stays, server and load on a core each", (100,),
          quick=(100,), guard=(100,), plot=(100,), metric="per_second", unit="/s", size_name="connections",
-         check=no_wrong_answer, more=LATENCY, cores="two", network=True, heavy=True),
+         check=no_wrong_answer, more=LATENCY, cores="two", kind="http"),
 )
 
 GROUPS = {

@@ -1,8 +1,6 @@
 // Messages that must come back as they are.
 #include "exchange.hpp"
 
-#include <cstring>
-
 namespace load {
 
 namespace {

@@ -1,4 +1,5 @@
-// Requests with HTTP/1.1 for "/" on connections that stay: each answer must be a 200 with "hello, world\n".
+// Requests with HTTP/1.1 for "/" on connections that stay: each answer must be a 200 with "hello, world\n", and but for
+// its date the same as the first.
 #include "exchange.hpp"
 
 #include <charconv>
@@ -11,20 +12,53 @@ constexpr std::string_view status = "HTTP/1.1 200 OK\r\n";
 constexpr std::string_view body = "hello, world\n";
 constexpr std::string_view end_of_head = "\r\n\r\n";
 
+std::string in_lower_case(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return lower;
+}
+
+/// Where the value of a header begins; npos when it is not there.
+std::size_t value_of(std::string_view name, std::string_view head) {
+    const std::string line = "\r\n" + std::string(name) + ": ";
+    const std::size_t at = in_lower_case(head).find(line);
+    return at == head.npos ? at : at + line.size();
+}
+
 /// The length that the head announces; npos when it does not.
 std::size_t content_length(std::string_view head) {
-    std::string lower(head);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c | 32 : c; });
-    constexpr std::string_view name = "\r\ncontent-length:";
-    const std::size_t at = lower.find(name);
-    if (at == lower.npos) return lower.npos;
-    const std::size_t digits = lower.find_first_not_of(' ', at + name.size());
-    std::size_t length = lower.npos;
-    if (digits != lower.npos) std::from_chars(lower.data() + digits, lower.data() + lower.size(), length);
+    std::size_t length = head.npos;
+    if (const std::size_t at = value_of("content-length", head); at != head.npos) {
+        std::from_chars(head.data() + at, head.data() + head.size(), length);
+    }
     return length;
 }
 
-/// Answers of one server are of one size, so that after the first one its headers need not be read again.
+/// An answer to compare others with.
+class model_answer {
+public:
+    model_answer() = default;
+    explicit model_answer(std::string answer) : text_(std::move(answer)) {
+        const std::size_t date = value_of("date", text_);
+        if (date == text_.npos) return;
+        date_begin_ = date;
+        date_end_ = text_.find('\r', date);
+    }
+
+    std::size_t size() const noexcept { return text_.size(); }
+
+    bool is_like(std::string_view other) const noexcept {
+        const std::string_view text = text_;
+        return other.size() == text.size() && other.substr(0, date_begin_) == text.substr(0, date_begin_) &&
+               other.substr(date_end_) == text.substr(date_end_);
+    }
+
+private:
+    std::string text_;
+    std::size_t date_begin_ = 0;
+    std::size_t date_end_ = 0;
+};
+
 class http_dialogue {
 public:
     http_dialogue(int port, std::uint32_t connections)
@@ -38,29 +72,28 @@ public:
     std::size_t expected(std::size_t) const noexcept { return std::string_view::npos; }
 
     verdict hear(std::uint32_t id, std::uint32_t, std::size_t received, std::string_view bytes) {
-        if (received == 0 && bytes.size() == size_) return judge_whole(bytes);
+        if (received == 0 && model_.is_like(bytes)) return verdict::complete;
         heard_[id].append(bytes);
-        const std::string_view heard = heard_[id];
-        const std::size_t head = heard.find(end_of_head);
-        if (head == heard.npos) return verdict::partial;
-        if (content_length(heard.substr(0, head)) != body.size()) return verdict::wrong;
-        const std::size_t size = head + end_of_head.size() + body.size();
-        if (heard.size() < size) return verdict::partial;
-        if (heard.size() > size) return verdict::wrong;
-        size_ = size;
-        return judge_whole(heard);
+        if (model_.size() == 0) return hear_first(heard_[id]);
+        if (heard_[id].size() < model_.size()) return verdict::partial;
+        return model_.is_like(heard_[id]) ? verdict::complete : verdict::wrong;
     }
 
 private:
-    static verdict judge_whole(std::string_view answer) noexcept {
-        const std::string_view rest = answer.substr(0, answer.size() - body.size());
-        const bool is_right = answer.starts_with(status) && answer.ends_with(body) && rest.ends_with(end_of_head);
-        return is_right ? verdict::complete : verdict::wrong;
+    verdict hear_first(std::string_view heard) {
+        const std::size_t head = heard.find(end_of_head);
+        if (head == heard.npos) return verdict::partial;
+        if (!heard.starts_with(status) || content_length(heard.substr(0, head)) != body.size()) return verdict::wrong;
+        const std::string_view heard_body = heard.substr(head + end_of_head.size());
+        if (heard_body.size() < body.size()) return verdict::partial;
+        if (heard_body != body) return verdict::wrong;
+        model_ = model_answer(std::string(heard));
+        return verdict::complete;
     }
 
     std::string request_;
     std::vector<std::string> heard_;  // of answers that come in pieces
-    std::size_t size_ = 0;            // of an answer
+    model_answer model_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What both kinds of load need of the system.
+// What all kinds of load need of the system.
 #pragma once
 
 #include <sys/epoll.h>

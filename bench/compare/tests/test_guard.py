@@ -1,4 +1,7 @@
+import tempfile
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import guard
 import works
@@ -41,6 +44,19 @@ class Guard(unittest.TestCase):
         self.assertTrue(guard.is_loss(recorded, Measure(2.5, 0.0, "r")))
         self.assertFalse(guard.is_loss(recorded, Measure(2.5, 0.05, "r")))
         self.assertFalse(guard.is_loss(recorded, Measure(1.0, 0.0, "r")))
+
+    def test_what_is_recorded_and_was_not_measured_is_named(self):
+        recorded = {"yield/2": Measure(1, 0, "r"), "channel/0": Measure(1, 0, "r")}
+        now = {"channel/0": Measure(1, 0, "r")}
+        self.assertEqual(guard.unmeasured(recorded, now, [(CHANNEL, 0)]), [])
+        self.assertEqual(guard.unmeasured(recorded, now, [(YIELD, 2), (YIELD, 1_000), (CHANNEL, 0)]), ["yield/2"])
+
+    def test_each_processor_has_a_record_and_others_take_the_latest(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(guard, "RECORD", Path(folder) / "record.json"):
+            for processor, ratio in (("a", 1.0), ("b", 2.0), ("a", 3.0)):
+                guard.write({"yield/2": Measure(ratio, 0.1, "r")}, {"processor": processor})
+            self.assertEqual(guard.read("b"), ("b", {"yield/2": Measure(2.0, 0.1, "r")}))
+            self.assertEqual(guard.read("c"), ("a", {"yield/2": Measure(3.0, 0.1, "r")}))
 
     def test_only_like_is_compared_with_like(self):
         recorded = {"a": Measure(1, 0, "r"), "b": Measure(1, 0, "r"), "c": Measure(1, 0, "r")}

@@ -4,20 +4,30 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
 
+// Named, since a tcp_stream of any executor allocates for each wait.
+using executor = asio::io_context::executor_type;
+using stream = beast::basic_stream<tcp, executor>;
+using acceptor = asio::basic_socket_acceptor<tcp, executor>;
+
+constexpr std::string_view hello = "hello, world\n";
+constexpr std::string_view nothing = "not found\n";
+
 class session : public std::enable_shared_from_this<session> {
 public:
-    explicit session(tcp::socket socket) : stream_(std::move(socket)) {}
+    explicit session(stream::socket_type socket) : stream_(std::move(socket)) {}
 
     void read() {
-        request_ = {};
+        request_.clear();
         stream_.expires_after(std::chrono::seconds(75));
         http::async_read(stream_, buffer_, request_, [self = shared_from_this()](auto error, std::size_t) {
             if (!error) self->answer();
@@ -31,7 +41,7 @@ private:
         response_->set(http::field::content_type, "text/plain");
         response_->set(http::field::date, date_now());
         response_->keep_alive(request_.keep_alive());
-        response_->body() = is_found ? "hello, world\n" : "not found\n";
+        response_->body() = is_found ? hello : nothing;
         response_->prepare_payload();
         http::async_write(stream_, *response_, [self = shared_from_this()](auto error, std::size_t) {
             if (!error && self->response_->keep_alive()) self->read();
@@ -49,14 +59,14 @@ private:
         return text;
     }
 
-    beast::tcp_stream stream_;
-    beast::flat_buffer buffer_{2048};
+    stream stream_;
+    beast::flat_buffer buffer_;
     http::request<http::empty_body> request_;
-    std::optional<http::response<http::string_body>> response_;
+    std::optional<http::response<http::span_body<const char>>> response_;
 };
 
-void accept(tcp::acceptor& acceptor) {
-    acceptor.async_accept([&acceptor](auto error, tcp::socket socket) {
+void accept(acceptor& acceptor) {
+    acceptor.async_accept([&acceptor](auto error, stream::socket_type socket) {
         if (!error) {
             socket.set_option(tcp::no_delay(true));
             std::make_shared<session>(std::move(socket))->read();
@@ -68,8 +78,8 @@ void accept(tcp::acceptor& acceptor) {
 int main(int, char** argv) {
     asio::io_context context(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);
     const auto port = static_cast<unsigned short>(std::atoi(argv[1]));
-    tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), port});
-    accept(acceptor);
+    acceptor listening(context, {asio::ip::address_v4::loopback(), port});
+    accept(listening);
     std::puts("ready");
     std::fflush(stdout);
     context.run();

@@ -11,6 +11,10 @@ import (
 )
 
 func hello(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.URL.Path != "/" {
+		http.NotFound(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain")
 	io.WriteString(w, "hello, world\n")
 }

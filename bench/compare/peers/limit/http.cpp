@@ -8,14 +8,15 @@ struct connection {
     explicit connection(int descriptor) : fd(descriptor) {}
 
     bool handle(std::uint32_t events) {
-        while (flush() && is_kept) {
+        while (flush()) {
+            if (!is_kept) return false;
             const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
             if (n <= 0) return n < 0 && errno == EAGAIN;
             is_kept = hello.hear({buffer, static_cast<std::size_t>(n)});
             const bool is_drained = static_cast<std::size_t>(n) < sizeof buffer && !has_end(events);
             if (is_drained && flush()) return is_kept;
         }
-        return is_kept && errno == EAGAIN;
+        return errno == EAGAIN;
     }
 
     /// False when some is left for the next EPOLLOUT.
