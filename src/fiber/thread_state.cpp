@@ -99,13 +99,15 @@ void return_to_main(thread_state& thread) noexcept {
 /// First phase.
 void end_fibers(thread_state& thread) noexcept {
     if (thread.current != thread.main) return_to_main(thread);
-    if (thread.sched) {
-        thread.sched->end_fibers();
-    } else {
-        empty_graveyard(thread);
-        unwind_suspended(thread);
-    }
-    destroy_locals(thread.main_stack);
+    do {
+        if (thread.sched) {
+            thread.sched->end_fibers();
+        } else {
+            empty_graveyard(thread);
+            unwind_suspended(thread);
+        }
+        destroy_locals(thread.main_stack);  // may spawn tasks
+    } while (thread.sched && !thread.fibers.empty());
 }
 
 /// Second phase.

@@ -30,7 +30,8 @@ public:
     virtual void report_unhandled(std::string_view fiber_name, std::exception_ptr error) noexcept = 0;
     /// The thread is about to end: ends its fibers, as far as they let it. May be called again.
     virtual void end_fibers() noexcept = 0;
-    /// No fiber is left. The scheduler is gone afterwards, and thread_state::sched null.
+    /// All have ended; those that start while the rest is destroyed end, too. The scheduler is gone afterwards, and
+    /// thread_state::sched null.
     virtual void retire() noexcept = 0;
 
 protected:

@@ -206,6 +206,7 @@ private:
     void yield_if_not_interrupted();
     void make_first_ready(fiber_core& fiber) noexcept;
     void run_remote_items() noexcept;
+    void drop_rest() noexcept;
     void wait_for_events() noexcept;
     void expire_timers() noexcept;
     void run_fibers() noexcept;

@@ -38,6 +38,11 @@ public:
     /// Everything sent so far, oldest first, linked by next_remote.
     remote_item* take_all() noexcept { return reverse(head_.exchange(nullptr, std::memory_order_acquire)); }
 
+    /// When nothing has come in, push refuses from now on.
+    bool close_if_empty() noexcept {
+        remote_item* none = nullptr;
+        return head_.compare_exchange_strong(none, &closed_mark_, std::memory_order_acq_rel);
+    }
     /// From now on push refuses. What is left comes back.
     remote_item* close() noexcept { return reverse(head_.exchange(&closed_mark_, std::memory_order_acq_rel)); }
 

@@ -26,6 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patience = 2s;
+constexpr int most_rounds = 100;
 
 std::atomic<std::uint32_t> forks{0};
 
@@ -61,6 +62,10 @@ public:
 private:
     const work work_;
 };
+
+void drop_all(remote_item* next) noexcept {
+    while (next) std::exchange(next, next->next_remote)->drop();
+}
 
 bool has_suspended(thread_state& thread) noexcept {
     for (const fiber_core& fiber : thread.fibers) {
@@ -142,16 +147,25 @@ void hub_core::abandon(fiber_core& fiber) noexcept {
     thread_.current->is_loop = is_loop;
 }
 
+/// What is dropped may spawn tasks and post functions, and those when they go: others may do so as well meanwhile.
+void hub_core::drop_rest() noexcept {
+    for (int round = 0; round < most_rounds; ++round) {
+        drop_all(remote_.take_all());
+        destroy_locals(*loop_.stack);
+        end_fibers();
+        unhandled_ = nullptr;
+        if (thread_.fibers.empty() && !loop_.stack->locals && remote_.close_if_empty()) return;
+    }
+    drop_all(remote_.close());
+}
+
 void hub_core::retire() noexcept {
+    drop_rest();
+    posted.free_packs();
     no_longer_stuck();
     count_hub(-1);
-    remote_item* next = remote_.close();
-    while (next) std::exchange(next, next->next_remote)->drop();
-    posted.free_packs();
-    destroy_locals(*loop_.stack);
     thread_.blocks.has_trimmer = false;
     thread_.stacks.release(*std::exchange(loop_.stack, nullptr));
-    unhandled_ = nullptr;
     foreign_watches.clear();  // of fibers that have not ended
     {
         const std::lock_guard guard(thread_.graveyard_lock);

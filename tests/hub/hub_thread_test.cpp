@@ -386,6 +386,73 @@ TEST_F(hub_thread, idle_stacks_give_their_pages_back) {
     EXPECT_EQ(coir::spawn([] { return 1; }).get(), 1);
 }
 
+struct spawns_when_dropped {
+    spawns_when_dropped() = default;
+    explicit spawns_when_dropped(std::atomic<int>& n) : ended(&n) {}
+    spawns_when_dropped(spawns_when_dropped&& other) noexcept : ended(std::exchange(other.ended, nullptr)) {}
+    ~spawns_when_dropped() {
+        if (ended) coir::spawn([at_end = counts_end(*ended)] { ADD_FAILURE(); });
+    }
+    std::atomic<int>* ended = nullptr;
+};
+
+/// Runs when the fibers of its thread have been unwound: made before the hub, it is destroyed after it has ended them.
+struct last_of_all {
+    ~last_of_all() {
+        if (act) act();
+    }
+    std::function<void()> act;
+};
+thread_local last_of_all last;
+
+/// The next thread has its state, and must find nothing there.
+void expect_a_clean_start() {
+    std::thread([] {
+        coir::hub::current();
+        EXPECT_TRUE(coir::detail::this_thread().fibers.empty());
+        EXPECT_EQ(coir::spawn([] { return 1; }).get(), 1);
+    }).join();
+}
+
+TEST_F(hub_thread, a_task_that_is_spawned_when_what_was_posted_is_dropped_ends_with_its_thread) {
+    std::atomic<int> ended{0};
+    std::optional<coir::hub> hub;
+    testing::internal::CaptureStderr();
+    std::thread([&] {
+        last.act = [&] { hub->post([dropped = spawns_when_dropped(ended)] {}); };
+        hub = coir::hub::current();
+    }).join();
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(ended, 1);
+    EXPECT_FALSE(hub->post([] { ADD_FAILURE(); }));
+    expect_a_clean_start();
+    EXPECT_EQ(ended, 1);
+}
+
+coir::fiber_local<spawns_when_dropped> spawns_late;
+
+TEST_F(hub_thread, and_one_that_a_late_fiber_local_spawns) {
+    std::atomic<int> ended{0};
+    testing::internal::CaptureStderr();
+    std::thread([&] {
+        last.act = [&] { spawns_late->ended = &ended; };
+        coir::hub::current();
+    }).join();
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(ended, 1);
+    expect_a_clean_start();
+}
+
+TEST_F(hub_thread, and_one_that_the_handler_of_errors_spawns) {
+    std::atomic<int> ended{0};
+    std::thread([&] {
+        const auto dropped = std::make_shared<spawns_when_dropped>(ended);
+        coir::hub::current().on_unhandled([dropped](std::string_view, std::exception_ptr) {});
+    }).join();
+    EXPECT_EQ(ended, 1);
+    expect_a_clean_start();
+}
+
 struct sets_when_dropped {
     explicit sets_when_dropped(coir::fiber_local<int>& l) : local(&l) {}
     sets_when_dropped(sets_when_dropped&& other) noexcept : local(std::exchange(other.local, nullptr)) {}

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
@@ -199,6 +200,50 @@ TEST_F(pthread_exit_in_a_task, while_another_spawns_when_it_is_unwound) {
         exits.join();
     });
     EXPECT_EQ(result, 7);
+}
+
+/// Whose tasks can be cancelled, on whatever stacks they are.
+struct cancels_at_the_end {
+    ~cancels_at_the_end() {
+        const coir::shield mask;
+        coir::event never;
+        std::vector<coir::task<void>> tasks;
+        for (int i = 0; i < 5; ++i) {
+            tasks.push_back(coir::spawn([&] {
+                try {
+                    never.wait();
+                } catch (const coir::cancelled&) {
+                    ++*cancelled;
+                    throw;
+                }
+            }));
+        }
+        yield();
+        for (auto& t : tasks) t.cancel();
+        for (auto& t : tasks) t.join();
+    }
+    int* cancelled;
+};
+
+/// A cancellation that has not been thrown yet leaves nothing to who is on its stack next.
+TEST_F(pthread_exit_in_a_task, that_has_been_cancelled_and_shields_itself) {
+    int cancelled = 0;
+    run_thread([&] {
+        coir::event never;
+        auto exits = coir::spawn([] {
+            const coir::shield mask;
+            yield();
+            ::pthread_exit(nullptr);
+        });
+        auto other = coir::spawn([&] {
+            const cancels_at_the_end last{&cancelled};
+            never.wait();
+        });
+        yield();
+        exits.cancel();
+        exits.join();
+    });
+    EXPECT_EQ(cancelled, 5);
 }
 
 TEST_F(pthread_exit_in_a_task, or_in_a_fiber_while_another_is_suspended) {
