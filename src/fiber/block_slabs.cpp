@@ -30,12 +30,7 @@ struct block_slabs::region {
     static region& of(const void* inside) noexcept {
         return *reinterpret_cast<region*>(address_of(inside) / bytes * bytes);
     }
-    /// It is used last, and is one huge page until some of it is given back. The lower one is not: what lies at its start
-    /// is never given back, and a huge page goes only as a whole.
-    char* upper_half() noexcept { return reinterpret_cast<char*>(this) + bytes / 2; }
-
     slab slabs[slabs_per_region];
-    std::atomic<bool> may_be_huge{true};
 };
 
 block_slabs::supply block_slabs::take(std::size_t size, bool uses_all) {
@@ -152,13 +147,8 @@ block_slabs::slab& block_slabs::pop_oldest_idle() noexcept {
     return oldest;
 }
 
-/// Not under the lock: it takes a while. The kernel is not to make a huge page again of what other slabs still have.
+/// Not under the lock: it takes a while.
 void block_slabs::make_bare(slab& s) noexcept {
-    region& home = region::of(&s);
-    if (room_of(s) >= home.upper_half() && home.may_be_huge &&
-        sys.madvise(home.upper_half(), region::bytes / 2, MADV_NOHUGEPAGE) == 0) {
-        home.may_be_huge = false;
-    }
     sys.madvise(room_of(s), static_cast<std::size_t>(end_of(s) - room_of(s)), MADV_DONTNEED);
     const std::lock_guard guard(lock_);
     bare_.push_front(s);
@@ -196,9 +186,10 @@ void block_slabs::add_region() {
     const std::uintptr_t aligned = (begin + region::bytes - 1) / region::bytes * region::bytes;
     if (aligned != begin) sys.munmap(memory, aligned - begin);
     sys.munmap(at_address(aligned + region::bytes), begin + region::bytes - aligned);
+    // Huge pages save a tenth at most, are not free before the last of their slabs is, and a virtual machine that has given
+    // idle memory back to its host waits milliseconds for each of them.
     sys.madvise(at_address(aligned), region::bytes, MADV_NOHUGEPAGE);
     auto* added = new (at_address(aligned)) region;
-    sys.madvise(added->upper_half(), region::bytes / 2, MADV_HUGEPAGE);
     const std::lock_guard guard(lock_);
     for (slab& s : added->slabs) bare_.push_back(s);
 }

@@ -17,8 +17,7 @@ struct free_block {
 };
 
 /// For all threads, which take and give many blocks at a time. The address space stays for ever, for later blocks; the
-/// pages of a slab can be given back when none of its blocks is in use, whichever threads have given them. Who has thousands
-/// of blocks gets half of their memory in huge pages, where the kernel has them.
+/// pages of a slab can be given back when none of its blocks is in use, whichever threads have given them.
 class block_slabs {
 public:
     /// Sizes are whole cache lines: what a switch touches of a block lies in the first.
