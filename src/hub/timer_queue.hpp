@@ -87,16 +87,23 @@ private:
         std::size_t count = 0;
     };
 
+    /// Where it belongs, and also where it stands: when `last_` moves, it does so within the bits of the lowest bucket, and
+    /// that one is spread.
+    unsigned bucket_of(const timer& t) const noexcept {
+        return static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(t.due ^ last_)));
+    }
+
     void place(timer& t) noexcept {
-        t.bucket = static_cast<std::uint8_t>(std::bit_width(static_cast<std::uint64_t>(t.due ^ last_)));
-        buckets_[t.bucket].list.push_back(t);
-        ++buckets_[t.bucket].count;
-        occupied_ |= std::uint64_t{1} << t.bucket;
+        const unsigned index = bucket_of(t);
+        buckets_[index].list.push_back(t);
+        ++buckets_[index].count;
+        occupied_ |= std::uint64_t{1} << index;
     }
 
     void take_out(timer& t) noexcept {
+        const unsigned index = bucket_of(t);
         t.unlink();
-        if (--buckets_[t.bucket].count == 0) occupied_ &= ~(std::uint64_t{1} << t.bucket);
+        if (--buckets_[index].count == 0) occupied_ &= ~(std::uint64_t{1} << index);
     }
 
     /// Exact for a few timers; for many the bucket's start, which is not later.

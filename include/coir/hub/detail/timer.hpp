@@ -16,7 +16,6 @@ struct timer : list_hook {
 
     std::int64_t due = 0;         // nanoseconds of the steady clock
     fiber_core* fiber = nullptr;  // on whose behalf it was armed
-    std::uint8_t bucket = 0;      // where the queue has put it
 
 protected:
     ~timer() = default;
