@@ -145,10 +145,16 @@ def check(arguments):
     if not now:
         raise SystemExit("scripts/bench: nothing could be measured")
     if arguments.record:
+        if results.failures:
+            raise SystemExit(f"scripts/bench: not recorded, since these fail: {failures_text(results)}")
         guard.write(now, results.machine)
         print(guard.table({}, now) + f"\nWritten: {guard.RECORD.relative_to(peers.ROOT)}")
         return 0
     return verdict(recorded, now, results, cases, lambda again: measure(programs, load, skipped, again, pace))
+
+
+def failures_text(results):
+    return "; ".join(f"{peer} at {work}/{size}: {reason}" for (work, size, peer), reason in results.failures.items())
 
 
 def verdict(recorded, now, results, cases, measure_again):
@@ -161,8 +167,8 @@ def verdict(recorded, now, results, cases, measure_again):
         now.update(guard.measure_all(measure_again(guard.with_references(again)), again))
     lost = [loss for loss in guard.losses(ratios, now) if loss.key in suspects]
     print(guard.table(ratios, now))
-    for (work, size, peer), reason in results.failures.items():
-        print(f"{peer} fails at {work}/{size}: {reason}")
+    if results.failures:
+        print(f"Fails: {failures_text(results)}")
     for loss in lost:
         print(f"LOST  {loss}")
     if lost and processor != results.machine["processor"]:

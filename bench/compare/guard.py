@@ -75,13 +75,14 @@ def is_comparable(recorded, now, key):
 
 
 def unguarded(recorded, now):
-    """What was measured but never recorded, or beside another limit."""
-    return [key for key in sorted(now) if not is_comparable(recorded, now, key)]
+    """What was measured but never recorded."""
+    return [key for key in sorted(now) if key not in recorded]
 
 
 def unmeasured(recorded, now, cases):
-    """What was recorded, and should have been measured but was not."""
-    return [key for key in (key_of(*case) for case in cases) if key in recorded and key not in now]
+    """What was recorded, and should have been measured but was not, or not beside the same limit."""
+    return [key for key in (key_of(*case) for case in cases)
+            if key in recorded and (key not in now or not is_comparable(recorded, now, key))]
 
 
 def losses(recorded, now):
@@ -93,8 +94,9 @@ def write(now, machine):
     rounded = {key: {"ratio": float(f"{m.ratio:.4g}"), "noise": round(m.noise, 3), "reference": m.reference}
                for key, m in sorted(now.items())}
     records = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
-    records.pop(machine["processor"], None)  # the latest is the last
-    RECORD.write_text(json.dumps({**records, machine["processor"]: rounded}, indent=4) + "\n")
+    before = records.pop(machine["processor"], {})  # the latest is the last
+    records[machine["processor"]] = dict(sorted({**before, **rounded}.items()))
+    RECORD.write_text(json.dumps(records, indent=4) + "\n")
 
 
 def read(processor):

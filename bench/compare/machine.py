@@ -67,11 +67,19 @@ def busy_cores(seconds=0.5):
     return os.cpu_count() * Ticks.now().since(before).busy_part
 
 
+def processor():
+    """Its name, and the numbers that tell apart what has one name in a virtual machine."""
+    name = first_match(r"^model name\s*:\s*(.*)", "/proc/cpuinfo") or platform.machine()
+    numbers = [f"{what} {number}" for what, line in (("family", "cpu family"), ("model", "model"))
+               if (number := first_match(rf"^{line}\s*:\s*(\d+)", "/proc/cpuinfo"))]
+    return ", ".join([name, *numbers])
+
+
 def describe():
     memory = int(first_match(r"^MemTotal:\s*(\d+)", "/proc/meminfo", "0")) / 2**20
     virtual = " (virtual)" if first_match(r"^flags.*\b(hypervisor)\b", "/proc/cpuinfo") else ""
     return {
-        "processor": (first_match(r"^model name\s*:\s*(.*)", "/proc/cpuinfo") or platform.machine()) + virtual,
+        "processor": processor() + virtual,
         "cores": len(os.sched_getaffinity(0)),
         "caches": caches(),
         "memory": f"{memory:.0f} GiB",

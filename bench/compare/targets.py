@@ -149,7 +149,7 @@ ROWS = (
     Row("wake", "post to a sleeping hub, there and back / to a busy hub", "eventfd by hand",
         limit_ns("wake", 0, 1), "one eventfd write at most / ≤ 60 ns",
         (Part("asleep", to_limit("wake", 0), "x"), Part("busy", figure("wake", 1), "ns", at_most=60))),
-    Row("http", "HTTP keep-alive hello, 100 connections, one core; coir's sockets under llhttp", "nginx",
+    Row("http", "HTTP keep-alive hello, 100 connections, one core for the server; coir's sockets under llhttp", "nginx",
         (("http", 100, "nginx", "per_second", "/s"),), "≥ 0.9 × nginx, ahead of every other",
         (Part("to nginx", to_peer("http", 100, "nginx"), "x", at_least=0.9),
          Part("to the best of the others", to_best("http", 100, max, without=("nginx",)), "x", at_least=1.0))),

@@ -156,6 +156,8 @@ public:
     void end_fibers() noexcept override;
     void retire() noexcept override;
 
+    /// What is posted is dropped then: it may use what has been destroyed with the thread.
+    bool is_retiring() const noexcept { return is_retiring_; }
     void set_unhandled(unhandled_handler handler) { unhandled_ = std::move(handler); }
     std::string describe_fibers();
     thread_state& thread() noexcept { return thread_; }
@@ -253,6 +255,7 @@ private:
     // --- rarely touched
     alignas(hub) std::byte handle_room_[sizeof(hub)];  // what hub::current() refers to; not counted
     unhandled_handler unhandled_;
+    bool is_retiring_ = false;
     std::int64_t suspicion_at_ = 0;  // when to say that it looks like a deadlock
     lookout lookout_;
 };

@@ -34,6 +34,8 @@ void fill_hand(remote_item* taken) noexcept {
 }  // namespace
 
 void posted_function::run_on_hub(hub_core& hub) noexcept {
+    if (hub.is_retiring()) [[unlikely]]
+        return drop();
     try {
         function();
     } catch (...) {

@@ -23,7 +23,10 @@ public:
         return sleeping_.exchange(false, std::memory_order_seq_cst) ? result::must_wake : result::queued;
     }
 
-    bool empty() const noexcept { return head_.load(std::memory_order_seq_cst) == nullptr; }
+    bool empty() const noexcept {
+        const remote_item* head = head_.load(std::memory_order_seq_cst);
+        return head == nullptr || head == &closed_mark_;
+    }
 
     /// Says that the hub is about to sleep; false when something has come in, so that it must not. The order (flag,
     /// then look) against push's (link, then look at the flag) is what loses no wake.
@@ -35,7 +38,7 @@ public:
     }
     void end_sleep() noexcept { sleeping_.store(false, std::memory_order_relaxed); }
 
-    /// Everything sent so far, oldest first, linked by next_remote.
+    /// Everything sent so far, oldest first, linked by next_remote. Requires that it is not closed.
     remote_item* take_all() noexcept { return reverse(head_.exchange(nullptr, std::memory_order_acquire)); }
 
     /// When nothing has come in, push refuses from now on.

@@ -26,7 +26,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patience = 2s;
-constexpr int most_rounds = 100;
 
 std::atomic<std::uint32_t> forks{0};
 
@@ -147,16 +146,19 @@ void hub_core::abandon(fiber_core& fiber) noexcept {
     thread_.current->is_loop = is_loop;
 }
 
-/// What is dropped may spawn tasks and post functions, and those when they go: others may do so as well meanwhile.
+/// What is dropped may spawn tasks and post functions, and those when they go. The handler of errors goes last.
 void hub_core::drop_rest() noexcept {
-    for (int round = 0; round < most_rounds; ++round) {
+    is_retiring_ = true;
+    for (const deadline end = deadline::after(patience); !end.expired();) {
+        end_fibers();
         drop_all(remote_.take_all());
         destroy_locals(*loop_.stack);
-        end_fibers();
-        unhandled_ = nullptr;
-        if (thread_.fibers.empty() && !loop_.stack->locals && remote_.close_if_empty()) return;
+        if (!thread_.fibers.empty() || loop_.stack->locals || !remote_.empty()) continue;
+        if (const unhandled_handler last = std::exchange(unhandled_, nullptr)) continue;
+        if (remote_.close_if_empty()) return;
     }
     drop_all(remote_.close());
+    end_fibers();
 }
 
 void hub_core::retire() noexcept {

@@ -405,10 +405,16 @@ struct last_of_all {
 };
 thread_local last_of_all last;
 
-/// The next thread has its state, and must find nothing there.
-void expect_a_clean_start() {
-    std::thread([] {
+/// Runs `body` on a thread of its own; the next one has its state, and must find nothing there.
+void run_thread_that_leaves_nothing(const std::function<void()>& body) {
+    const coir::detail::thread_state* state = nullptr;
+    std::thread([&] {
+        body();
+        state = &coir::detail::this_thread();
+    }).join();
+    std::thread([&] {
         coir::hub::current();
+        EXPECT_EQ(&coir::detail::this_thread(), state);
         EXPECT_TRUE(coir::detail::this_thread().fibers.empty());
         EXPECT_EQ(coir::spawn([] { return 1; }).get(), 1);
     }).join();
@@ -418,15 +424,46 @@ TEST_F(hub_thread, a_task_that_is_spawned_when_what_was_posted_is_dropped_ends_w
     std::atomic<int> ended{0};
     std::optional<coir::hub> hub;
     testing::internal::CaptureStderr();
-    std::thread([&] {
+    run_thread_that_leaves_nothing([&] {
         last.act = [&] { hub->post([dropped = spawns_when_dropped(ended)] {}); };
         hub = coir::hub::current();
-    }).join();
+    });
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
     EXPECT_EQ(ended, 1);
     EXPECT_FALSE(hub->post([] { ADD_FAILURE(); }));
-    expect_a_clean_start();
+}
+
+struct posts_when_dropped {
+    posts_when_dropped(coir::hub h, std::atomic<int>& n) : hub(h), ended(&n) {}
+    posts_when_dropped(posts_when_dropped&& other) noexcept
+        : hub(std::exchange(other.hub, std::nullopt)), ended(other.ended) {}
+    ~posts_when_dropped() {
+        if (hub) hub->post([at_end = counts_end(*ended)] { ADD_FAILURE() << "thread_locals have gone"; });
+    }
+    std::optional<coir::hub> hub;
+    std::atomic<int>* ended;
+};
+
+struct spawns_what_posts {
+    spawns_what_posts(coir::hub h, std::atomic<int>& n) : hub(h), ended(&n) {}
+    spawns_what_posts(spawns_what_posts&& other) noexcept
+        : hub(std::exchange(other.hub, std::nullopt)), ended(other.ended) {}
+    ~spawns_what_posts() {
+        if (hub) coir::spawn([dropped = posts_when_dropped(*hub, *ended)] { ADD_FAILURE(); });
+    }
+    std::optional<coir::hub> hub;
+    std::atomic<int>* ended;
+};
+
+TEST_F(hub_thread, what_such_a_task_posts_is_dropped_too) {
+    std::atomic<int> ended{0};
+    std::optional<coir::hub> hub;
+    run_thread_that_leaves_nothing([&] {
+        last.act = [&] { hub->post([dropped = spawns_what_posts(*hub, ended)] {}); };
+        hub = coir::hub::current();
+    });
     EXPECT_EQ(ended, 1);
+    EXPECT_FALSE(hub->post([] { ADD_FAILURE(); }));
 }
 
 coir::fiber_local<spawns_when_dropped> spawns_late;
@@ -434,23 +471,21 @@ coir::fiber_local<spawns_when_dropped> spawns_late;
 TEST_F(hub_thread, and_one_that_a_late_fiber_local_spawns) {
     std::atomic<int> ended{0};
     testing::internal::CaptureStderr();
-    std::thread([&] {
+    run_thread_that_leaves_nothing([&] {
         last.act = [&] { spawns_late->ended = &ended; };
         coir::hub::current();
-    }).join();
+    });
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
     EXPECT_EQ(ended, 1);
-    expect_a_clean_start();
 }
 
 TEST_F(hub_thread, and_one_that_the_handler_of_errors_spawns) {
     std::atomic<int> ended{0};
-    std::thread([&] {
+    run_thread_that_leaves_nothing([&] {
         const auto dropped = std::make_shared<spawns_when_dropped>(ended);
         coir::hub::current().on_unhandled([dropped](std::string_view, std::exception_ptr) {});
-    }).join();
+    });
     EXPECT_EQ(ended, 1);
-    expect_a_clean_start();
 }
 
 struct sets_when_dropped {

@@ -59,6 +59,11 @@ private:
     std::size_t date_end_ = 0;
 };
 
+bool is_right(std::string_view head) {
+    return head.starts_with(status) && content_length(head) == body.size() && value_of("date", head) != head.npos &&
+           value_of("content-type", head) != head.npos;
+}
+
 class http_dialogue {
 public:
     http_dialogue(int port, std::uint32_t connections)
@@ -83,7 +88,7 @@ private:
     verdict hear_first(std::string_view heard) {
         const std::size_t head = heard.find(end_of_head);
         if (head == heard.npos) return verdict::partial;
-        if (!heard.starts_with(status) || content_length(heard.substr(0, head)) != body.size()) return verdict::wrong;
+        if (!is_right(heard.substr(0, head))) return verdict::wrong;
         const std::string_view heard_body = heard.substr(head + end_of_head.size());
         if (heard_body.size() < body.size()) return verdict::partial;
         if (heard_body != body) return verdict::wrong;

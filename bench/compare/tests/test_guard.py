@@ -50,6 +50,8 @@ class Guard(unittest.TestCase):
         now = {"channel/0": Measure(1, 0, "r")}
         self.assertEqual(guard.unmeasured(recorded, now, [(CHANNEL, 0)]), [])
         self.assertEqual(guard.unmeasured(recorded, now, [(YIELD, 2), (YIELD, 1_000), (CHANNEL, 0)]), ["yield/2"])
+        now["yield/2"] = Measure(1, 0, "another limit")
+        self.assertEqual(guard.unmeasured(recorded, now, [(YIELD, 2)]), ["yield/2"])
 
     def test_each_processor_has_a_record_and_others_take_the_latest(self):
         with tempfile.TemporaryDirectory() as folder, mock.patch.object(guard, "RECORD", Path(folder) / "record.json"):
@@ -62,4 +64,4 @@ class Guard(unittest.TestCase):
         recorded = {"a": Measure(1, 0, "r"), "b": Measure(1, 0, "r"), "c": Measure(1, 0, "r")}
         now = {"a": Measure(2, 0, "r"), "b": Measure(2, 0, "other"), "d": Measure(2, 0, "r")}
         self.assertEqual([loss.key for loss in guard.losses(recorded, now)], ["a"])
-        self.assertEqual(guard.unguarded(recorded, now), ["b", "d"])
+        self.assertEqual(guard.unguarded(recorded, now), ["d"])
