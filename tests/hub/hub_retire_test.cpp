@@ -65,6 +65,28 @@ TEST_F(hub_retire, a_task_that_is_spawned_when_what_was_posted_is_dropped_ends_w
     EXPECT_FALSE(hub->post([] { ADD_FAILURE(); }));
 }
 
+coir::fiber_local<spawns_when_dropped> spawns_late;
+
+TEST_F(hub_retire, and_one_that_a_late_fiber_local_spawns) {
+    std::atomic<int> ended{0};
+    testing::internal::CaptureStderr();
+    run_thread_that_leaves_nothing([&] {
+        last.act = [&] { spawns_late->ended = &ended; };
+        coir::hub::current();
+    });
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(ended, 1);
+}
+
+TEST_F(hub_retire, and_one_that_the_handler_of_errors_spawns) {
+    std::atomic<int> ended{0};
+    run_thread_that_leaves_nothing([&] {
+        const auto dropped = std::make_shared<spawns_when_dropped>(ended);
+        coir::hub::current().on_unhandled([dropped](std::string_view, std::exception_ptr) {});
+    });
+    EXPECT_EQ(ended, 1);
+}
+
 struct posts_when_dropped {
     posts_when_dropped(coir::hub h, std::atomic<int>& n) : hub(h), ended(&n) {}
     posts_when_dropped(posts_when_dropped&& other) noexcept
@@ -98,28 +120,6 @@ TEST_F(hub_retire, what_such_a_task_posts_is_dropped_too) {
     EXPECT_FALSE(hub->post([] { ADD_FAILURE(); }));
 }
 
-coir::fiber_local<spawns_when_dropped> spawns_late;
-
-TEST_F(hub_retire, and_one_that_a_late_fiber_local_spawns) {
-    std::atomic<int> ended{0};
-    testing::internal::CaptureStderr();
-    run_thread_that_leaves_nothing([&] {
-        last.act = [&] { spawns_late->ended = &ended; };
-        coir::hub::current();
-    });
-    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-    EXPECT_EQ(ended, 1);
-}
-
-TEST_F(hub_retire, and_one_that_the_handler_of_errors_spawns) {
-    std::atomic<int> ended{0};
-    run_thread_that_leaves_nothing([&] {
-        const auto dropped = std::make_shared<spawns_when_dropped>(ended);
-        coir::hub::current().on_unhandled([dropped](std::string_view, std::exception_ptr) {});
-    });
-    EXPECT_EQ(ended, 1);
-}
-
 struct sets_when_dropped {
     explicit sets_when_dropped(coir::fiber_local<int>& l) : local(&l) {}
     sets_when_dropped(sets_when_dropped&& other) noexcept : local(std::exchange(other.local, nullptr)) {}
@@ -131,18 +131,11 @@ struct sets_when_dropped {
 
 coir::fiber_local<int> set_late;
 
-struct posts_at_the_end {
-    ~posts_at_the_end() {
-        if (hub) hub->post([dropped = sets_when_dropped(set_late)] {});
-    }
-    std::optional<coir::hub> hub;
-};
-thread_local posts_at_the_end late;
-
 TEST_F(hub_retire, what_is_dropped_at_its_end_leaves_no_fiber_locals_to_the_next_thread) {
-    std::thread([] {
-        late.hub.reset();  // it is made before the hub, so it goes after the fibers
-        late.hub = coir::hub::current();
+    std::optional<coir::hub> hub;
+    std::thread([&] {
+        last.act = [&] { hub->post([dropped = sets_when_dropped(set_late)] {}); };
+        hub = coir::hub::current();
         *set_late = 1;
     }).join();
     for (int i = 0; i < 3; ++i) {
@@ -151,6 +144,61 @@ TEST_F(hub_retire, what_is_dropped_at_its_end_leaves_no_fiber_locals_to_the_next
             EXPECT_EQ(*set_late, 0);
             EXPECT_EQ(coir::spawn([] { return *set_late; }).get(), 0);
         }).join();
+    }
+}
+
+/// What they are told was taken is run or dropped.
+TEST_F(hub_retire, others_may_post_until_they_are_refused) {
+    const auto held = std::make_shared<int>();
+    for (int round = 0; round < 50; ++round) {
+        std::optional<coir::hub> hub;
+        std::atomic<bool> is_there{false};
+        std::thread others([&] {
+            is_there.wait(false);
+            while (hub->post([held] {})) {
+            }
+        });
+        std::thread([&] {
+            hub = coir::hub::current();
+            is_there = true;
+            is_there.notify_one();
+        }).join();
+        others.join();
+        EXPECT_EQ(held.use_count(), 1);
+    }
+}
+
+struct spawns_one_that_may_run {
+    explicit spawns_one_that_may_run(std::atomic<int>& n) : ended(&n) {}
+    spawns_one_that_may_run(spawns_one_that_may_run&& other) noexcept : ended(std::exchange(other.ended, nullptr)) {}
+    ~spawns_one_that_may_run() {
+        if (ended) coir::spawn([at_end = counts_end(*ended)] {});
+    }
+    std::atomic<int>* ended;
+};
+
+/// The one that was refused spawns on the thread that posts.
+TEST_F(hub_retire, and_each_that_is_dropped_then_may_spawn) {
+    for (int round = 0; round < 5; ++round) {
+        std::optional<coir::hub> hub;
+        std::atomic<bool> is_there{false};
+        std::atomic<int> ended{0};
+        int posted = 0;
+        std::thread others([&] {
+            is_there.wait(false);
+            while (hub->post([dropped = spawns_one_that_may_run(ended)] {})) {
+                for (++posted; posted - ended > 10;) std::this_thread::yield();
+            }
+        });
+        std::thread([&] {
+            last.act = [&] {
+                is_there = true;
+                is_there.notify_one();
+            };
+            hub = coir::hub::current();
+        }).join();
+        others.join();
+        EXPECT_EQ(ended, posted + 1);
     }
 }
 

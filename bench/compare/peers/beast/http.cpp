@@ -1,10 +1,11 @@
+#include "http_date.hpp"
+
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -39,24 +40,13 @@ private:
         const bool is_found = request_.method() == http::verb::get && request_.target() == "/";
         response_.emplace(is_found ? http::status::ok : http::status::not_found, request_.version());
         response_->set(http::field::content_type, "text/plain");
-        response_->set(http::field::date, date_now());
+        response_->set(http::field::date, http_date());
         response_->keep_alive(request_.keep_alive());
         response_->body() = is_found ? hello : nothing;
         response_->prepare_payload();
         http::async_write(stream_, *response_, [self = shared_from_this()](auto error, std::size_t) {
             if (!error && self->response_->keep_alive()) self->read();
         });
-    }
-
-    /// Written anew once a second.
-    static beast::string_view date_now() {
-        static std::time_t written_at = 0;
-        static char text[32];
-        const std::time_t now = std::time(nullptr);
-        std::tm parts{};
-        if (now != written_at) std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &parts));
-        written_at = now;
-        return text;
     }
 
     stream stream_;

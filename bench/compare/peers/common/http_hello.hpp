@@ -1,11 +1,11 @@
 // HTTP for those who bring none: requests read with llhttp, as a server has to, and the answer to them.
 #pragma once
 
+#include "http_date.hpp"
+
 #include <llhttp/llhttp.h>
 
-#include <array>
 #include <cstddef>
-#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,7 +94,7 @@ private:
         answers_ += "Content-Type: text/plain\r\nContent-Length: ";
         answers_ += std::to_string(body.size());
         answers_ += "\r\nDate: ";
-        answers_ += date_now();
+        answers_ += http_date();
         answers_ += is_kept ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
         if (parser_.method != HTTP_HEAD) answers_ += body;
         return is_kept ? 0 : HPE_PAUSED;
@@ -104,20 +104,6 @@ private:
         answers_ += "HTTP/1.1 ";
         answers_ += status;
         answers_ += "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    }
-
-    /// Written anew once a second.
-    static std::string_view date_now() {
-        static std::time_t written_at = 0;
-        static std::array<char, 32> text;
-        static std::size_t size = 0;
-        const std::time_t now = std::time(nullptr);
-        if (now != written_at) {
-            std::tm parts{};
-            size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", ::gmtime_r(&now, &parts));
-            written_at = now;
-        }
-        return {text.data(), size};
     }
 
     llhttp_t parser_;
